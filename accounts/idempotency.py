@@ -1,0 +1,71 @@
+"""`Idempotency-Key` for requests that move money (R-API2).
+
+The key is inserted in the transaction that moves the money and the answer is stored beside it, so both exist or
+neither does: a crash leaves no key that blocks its owner, and a refusal leaves the key free for another try. A
+second request with the same key waits on the row of the first, and past the `lock_timeout` is told to come back.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.db import OperationalError, transaction
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.errors import Refused
+from accounts.models import IdempotencyKey
+
+IN_PROGRESS = Refused(
+    "request_in_progress",
+    "A request with this Idempotency-Key is still being worked on.",
+    status=409,
+    retry_after_seconds=1,
+)
+
+
+def fingerprint(request: Request) -> str:
+    """A hash of what was asked: method, path and the body in a canonical form."""
+    body = json.dumps(request.data, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(f"{request.method} {request.path}\n{body}".encode()).hexdigest()
+
+
+def _insert(request: Request, key: str) -> IdempotencyKey | None:
+    """The new row of this key, or None when the key was used before."""
+    row = IdempotencyKey(user=request.user, key=key, fingerprint=fingerprint(request), status=0, body=None)
+    IdempotencyKey.objects.bulk_create([row], ignore_conflicts=True)
+    return IdempotencyKey.objects.filter(user=request.user, key=key, status=0).first()
+
+
+def _replay(request: Request, key: str) -> Response:
+    row = IdempotencyKey.objects.get(user=request.user, key=key)
+    if row.fingerprint != fingerprint(request):
+        message = "This Idempotency-Key was used for another request; use a new key."
+        raise Refused("idempotency_key_reused", message, status=422)
+    return Response(row.body, status=row.status, headers={"Idempotent-Replayed": "true"})
+
+
+def idempotent(view: Callable[..., Response]) -> Callable[..., Response]:
+    """Run a POST method of an API view at most once per account and `Idempotency-Key`."""
+
+    @wraps(view)
+    def wrapper(self: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
+        key = request.headers.get("Idempotency-Key", "")
+        if not key:
+            return view(self, request, *args, **kwargs)
+        if len(key) > 255:
+            raise Refused("idempotency_key_too_long", "An Idempotency-Key has at most 255 characters.")
+        with transaction.atomic():
+            try:
+                row = _insert(request, key)
+            except OperationalError as error:
+                raise IN_PROGRESS from error
+            if row is None:
+                return _replay(request, key)
+            response = view(self, request, *args, **kwargs)
+            IdempotencyKey.objects.filter(pk=row.pk).update(status=response.status_code, body=response.data)
+            return response
+
+    return wrapper
