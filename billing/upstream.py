@@ -1,0 +1,62 @@
+"""Our account at KIE: its balance and the breaker that pauses submission. Amounts are KIE's millicredits."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.utils import timezone
+
+from billing import alerts
+from billing.amounts import format_credits, parse_credits
+from billing.models import Breaker, UpstreamBalance
+
+KIE = "kie"
+
+
+def pause(reason: str, *, seconds: float | None = None) -> None:
+    """Stop submitting to KIE: until the account is in order again, or only for `seconds`.
+
+    Queued work stays queued. Operators hear of the first kind once per opening (R-BRK2).
+    """
+    now = timezone.now()
+    retry_at = now + timedelta(seconds=seconds) if seconds else None
+    Breaker.objects.get_or_create(name=KIE)
+    breaker = Breaker.objects.filter(name=KIE)
+    if seconds:
+        # A short pause never shortens a longer one, nor one that waits for the account.
+        breaker.filter(opened_at=None).update(opened_at=now, retry_at=retry_at, reason=reason[:300])
+        return
+    if breaker.exclude(opened_at__isnull=False, retry_at=None).update(
+        opened_at=now, retry_at=None, reason=reason[:300]
+    ):
+        alerts.tell(f"breaker:{now:%Y-%m-%dT%H:%M:%S}", f"Submission to KIE is paused: {reason}")
+
+
+def resume() -> bool:
+    """Submit again; returns whether it had been paused."""
+    rows = Breaker.objects.filter(name=KIE, opened_at__isnull=False)
+    return bool(rows.update(opened_at=None, retry_at=None, reason=""))
+
+
+def paused() -> bool:
+    """Whether submission is paused now. A timed pause ends by itself."""
+    breaker = Breaker.objects.filter(name=KIE).first()
+    if breaker is None or breaker.opened_at is None:
+        return False
+    return breaker.retry_at is None or timezone.now() < breaker.retry_at
+
+
+def record_balance(millicredits: int) -> None:
+    """Store a balance that KIE gave; a low one is an alert, a sufficient one ends a pause for lack of credits."""
+    threshold = parse_credits(settings.BALANCE_ALERT_CREDITS)
+    previous = UpstreamBalance.objects.order_by("-read_at").first()
+    reading = UpstreamBalance.objects.create(millicredits=millicredits)
+    if millicredits >= threshold:
+        resume()
+    elif previous is None or previous.millicredits >= threshold:
+        key = f"balance-low:{reading.read_at:%Y-%m-%dT%H:%M:%S}"
+        alerts.tell(key, f"KIE's balance is {format_credits(millicredits)} credits.")
+
+
+def balance_unreadable(reason: str) -> None:
+    """An unknown balance is not zero; it has an alert of its own, once a day (R-AL1)."""
+    alerts.tell(f"balance-unreadable:{timezone.now():%Y-%m-%d}", f"KIE's balance cannot be read: {reason}")

@@ -1,0 +1,104 @@
+"""The proof of the books, as far as they know themselves: checks that read billing's tables alone.
+
+Every check is one statement over whole tables and yields one line per violation. The caller gives them one snapshot
+(generation.verify), so that running traffic is no violation.
+"""
+
+# ruff: noqa: S608 - what is put into the statements are names of columns.
+
+from collections.abc import Callable, Iterator
+
+from django.db import connection
+
+from billing.models import BUCKETS
+
+Check = Callable[[], Iterator[str]]
+
+_TOTAL = " + ".join(BUCKETS)
+
+
+def rows(sql: str, parameters: tuple = ()) -> Iterator[tuple]:
+    """The rows of a statement, some at a time."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        while batch := cursor.fetchmany(1000):
+            yield from batch
+
+
+def entries_add_up_to_zero() -> Iterator[str]:
+    """Invariant 1: every entry adds up to zero."""
+    for pk, key, total in rows(f"SELECT id, key, {_TOTAL} FROM billing_entry WHERE {_TOTAL} <> 0"):
+        yield f"entry {pk} ({key}) adds up to {total}"
+
+
+def wallets_equal_their_entries() -> Iterator[str]:
+    """Invariant 1: every wallet equals the sum of its entries, bucket by bucket."""
+    sums = ", ".join(f"SUM({name}) AS {name}" for name in BUCKETS)
+    columns = ", ".join(f"w.{name}, COALESCE(e.{name}, 0)" for name in BUCKETS)
+    differ = " OR ".join(f"w.{name} <> COALESCE(e.{name}, 0)" for name in BUCKETS)
+    sql = f"""
+        SELECT w.user_id, {columns} FROM billing_wallet w
+        LEFT JOIN (SELECT wallet_id, {sums} FROM billing_entry GROUP BY wallet_id) e ON e.wallet_id = w.user_id
+        WHERE {differ}
+    """
+    for user, *values in rows(sql):
+        for name, has, entries in zip(BUCKETS, values[::2], values[1::2], strict=True):
+            if has != entries:
+                yield f"wallet {user}: {name} is {has}, its entries add up to {entries}"
+
+
+def buckets_are_above_their_floors() -> Iterator[str]:
+    """Invariant 2: no bucket is below its floor."""
+    sql = """
+        SELECT user_id, available, overdraft_limit, held, spent, expired, owed FROM billing_wallet
+        WHERE available < -overdraft_limit OR held < 0 OR spent < 0 OR expired < 0 OR owed < 0
+    """
+    for user, available, limit, *others in rows(sql):
+        named = ", ".join(f"{name} {value}" for name, value in zip(BUCKETS[2:], others, strict=True))
+        yield f"wallet {user} is below a floor: available {available} (overdraft {limit}), {named}"
+
+
+def holds_are_settled_once() -> Iterator[str]:
+    """Invariant 3: each job has at most one hold and one settlement, and no settlement is without a hold."""
+    sql = """
+        SELECT about, SUM(CASE WHEN kind = 'hold' THEN 1 ELSE 0 END) AS holds,
+            SUM(CASE WHEN kind = 'settle' THEN 1 ELSE 0 END) AS settlements
+        FROM billing_entry WHERE kind IN ('hold', 'settle') GROUP BY about
+        HAVING SUM(CASE WHEN kind = 'hold' THEN 1 ELSE 0 END) <> 1
+            OR SUM(CASE WHEN kind = 'settle' THEN 1 ELSE 0 END) > 1
+    """
+    for about, holds, settlements in rows(sql):
+        yield f"{about or 'no job'} has {holds} holds and {settlements} settlements"
+
+
+def settlements_share_out_what_was_held() -> Iterator[str]:
+    """Invariant 4: charged + returned = held, for each hold, in the same wallet."""
+    sql = """
+        SELECT s.about, h.held, s.spent, s.available, s.held FROM billing_entry s
+        JOIN billing_entry h ON h.about = s.about AND h.kind = 'hold'
+        WHERE s.kind = 'settle'
+            AND (s.spent + s.available <> h.held OR s.held <> -h.held OR s.wallet_id <> h.wallet_id)
+    """
+    for about, held, charged, returned, released in rows(sql):
+        yield f"{about}: {held} were held, {charged} charged, {returned} returned, {-released} released"
+
+
+def refunds_are_covered_by_charges() -> Iterator[str]:
+    """Invariant 4: what was refunded of a job was charged for it before, in the same wallet."""
+    sql = """
+        SELECT r.about, SUM(-r.spent), MAX(COALESCE(s.spent, 0)) FROM billing_entry r
+        LEFT JOIN billing_entry s ON s.about = r.about AND s.kind = 'settle' AND s.wallet_id = r.wallet_id
+        WHERE r.kind = 'refund' GROUP BY r.about HAVING SUM(-r.spent) > MAX(COALESCE(s.spent, 0))
+    """
+    for about, refunded, charged in rows(sql):
+        yield f"{about or 'no job'}: {refunded} were refunded, {charged} charged"
+
+
+CHECKS: list[tuple[int, Check]] = [
+    (1, entries_add_up_to_zero),
+    (1, wallets_equal_their_entries),
+    (2, buckets_are_above_their_floors),
+    (3, holds_are_settled_once),
+    (4, settlements_share_out_what_was_held),
+    (4, refunds_are_covered_by_charges),
+]
