@@ -1,0 +1,197 @@
+"""The models as data: one file per vendor in `catalog/`, loaded once, checked completely.
+
+Nothing here knows Django or a database. docs/models.md says how an entry is read and added.
+"""
+
+import functools
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from generation import catalog_checks, catalog_input
+from generation.catalog_input import FieldError, InvalidInput
+
+__all__ = [
+    "CatalogError",
+    "Entry",
+    "FieldError",
+    "InvalidInput",
+    "UnknownModel",
+    "all",
+    "file_fields",
+    "generation_fields",
+    "get",
+    "load",
+    "max_seconds",
+    "validate",
+]
+
+DIRECTORY = Path(__file__).parent / "catalog"
+AVAILABLE_FAMILIES = frozenset({"market", "veo", "gpt4o-image"})
+
+
+class CatalogError(Exception):
+    """A data file is wrong; the message names the file, the entry and the reason."""
+
+
+class UnknownModel(KeyError):
+    """No entry has this id."""
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """One model. The dictionaries are shared by everyone: read them, never change them.
+
+    `schema` is the JSON Schema of what the customer sends and KIE receives, `price` is KIE's price in
+    KIE credits with every amount an int or a Decimal (None: no price is known).
+    """
+
+    id: str
+    title: str
+    vendor: str
+    api: str
+    method: str
+    endpoint: str
+    modality: str
+    task: str
+    status: str
+    confidence: str
+    schema: dict[str, Any]
+    example: dict[str, Any]
+    price: dict[str, Any] | None
+    price_text: str
+    price_source: str
+    source: str
+    schema_as_of: str | None
+    listed_as_of: str | None
+    as_of: str
+    superseded_by: str | None
+    callback_required: bool
+    note: str
+    field_sources: dict[str, str]
+
+    @property
+    def family(self) -> str:
+        """The protocol family that carries the model."""
+        return self.api
+
+    @property
+    def available(self) -> bool:
+        """Whether this platform speaks the model's protocol."""
+        return self.api in AVAILABLE_FAMILIES
+
+    @property
+    def retired(self) -> bool:
+        return self.status == "retired"
+
+    @property
+    def priced(self) -> bool:
+        return self.price is not None
+
+    @property
+    def on_by_default(self) -> bool:
+        """Whether the model is for sale until an operator says otherwise."""
+        return self.available and self.status == "live" and self.priced
+
+
+def load(directory: Path) -> dict[str, Entry]:
+    """All entries of a directory's *.json files by id. Raises CatalogError."""
+    entries: dict[str, Entry] = {}
+    files: dict[str, str] = {}
+    for path in sorted(directory.glob("*.json")):
+        for entry in _read(path):
+            if entry.id in entries:
+                raise CatalogError(f"{path.name}: {entry.id}: the id is also in {files[entry.id]}")
+            entries[entry.id] = entry
+            files[entry.id] = path.name
+    names = {entry.api for entry in entries.values()} | set(entries)
+    for entry in entries.values():
+        for reference in catalog_checks.references(entry.schema, entry.superseded_by):
+            if reference not in names:
+                raise CatalogError(f"{files[entry.id]}: {entry.id}: there is no model {reference!r}")
+    return entries
+
+
+def _read(path: Path) -> Iterator[Entry]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
+    except ValueError as error:
+        raise CatalogError(f"{path.name}: not JSON: {error}") from error
+    try:
+        catalog_checks.check_document(document)
+    except ValueError as error:
+        raise CatalogError(f"{path.name}: {error}") from error
+    for raw in document["models"]:
+        try:
+            catalog_checks.check_entry(raw, document["vendor"])
+            yield _entry(raw, document["as_of"])
+        except ValueError as error:
+            name = raw.get("id", "an entry") if isinstance(raw, dict) else "an entry"
+            raise CatalogError(f"{path.name}: {name}: {error}") from error
+
+
+def _entry(raw: dict[str, Any], as_of: str) -> Entry:
+    fields = {key: value for key, value in raw.items() if key not in ("input", "example")}
+    optional: dict[str, Any] = {"superseded_by": None, "callback_required": False}
+    optional |= {"note": "", "field_sources": {}}
+    schema, example = _plain(raw["input"]), _plain(raw["example"])
+    catalog_checks.check_schema(schema, example)
+    return Entry(**(optional | fields), schema=schema, example=example, as_of=as_of)
+
+
+def _plain(value: Any) -> Any:
+    """Schemas and examples go out as JSON, which has no Decimal; only prices keep it."""
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, list) else value
+
+
+@functools.cache
+def _shipped() -> dict[str, Entry]:
+    return load(DIRECTORY)
+
+
+def all() -> list[Entry]:
+    """Every shipped entry, ordered by vendor and title."""
+    return sorted(_shipped().values(), key=lambda entry: (entry.vendor, entry.title))
+
+
+def get(model_id: str) -> Entry:
+    """The shipped entry with this id. Raises UnknownModel."""
+    try:
+        return _shipped()[model_id]
+    except KeyError:
+        raise UnknownModel(model_id) from None
+
+
+def validate(entry: Entry, input: dict[str, Any]) -> dict[str, Any]:
+    """The input in the normal form that is priced, stored and sent; see catalog_input.normalise.
+
+    Raises InvalidInput with every fault.
+    """
+    return catalog_input.normalise(entry.schema, input)
+
+
+def file_fields(entry: Entry) -> list[str]:
+    """Paths of the fields that take the address of a file: "image_urls[]", "video_list[].url"."""
+    return list(_marked(entry, "x-media"))
+
+
+def generation_fields(entry: Entry) -> dict[str, list[str]]:
+    """Paths of the fields that take the id of an earlier generation, each with the models it may be of."""
+    return _marked(entry, "x-generation")
+
+
+def max_seconds(entry: Entry) -> dict[str, int]:
+    """Longest media, in seconds over all items, that the price's upper bound covers, by field path."""
+    return _marked(entry, "x-max-seconds")
+
+
+def _marked(entry: Entry, marker: str) -> dict[str, Any]:
+    fields = catalog_checks.walk(entry.schema)
+    return {path: field[marker] for path, field in fields if marker in field}
