@@ -1,0 +1,73 @@
+"""Unified jobs: `/api/v1/jobs/createTask` and `/jobs/recordInfo` (protocol 2). Nearly every model KIE sells."""
+
+import json
+from typing import Any
+
+from generation.kie.families.base import (
+    Family,
+    Request,
+    Result,
+    Status,
+    failed,
+    millicredits,
+    succeeded,
+    urls,
+)
+
+RUNNING = {"waiting", "queuing", "generating"}
+
+
+class Market(Family):
+    name = "market"
+    query_path = "/api/v1/jobs/recordInfo"
+
+    def create(self, method: str, endpoint: str, model: str, body: dict[str, Any], callback_url: str) -> Request:
+        callback = {"callBackUrl": callback_url} if callback_url else {}
+        return Request(method, endpoint, json={"model": model, "input": body, **callback})
+
+    def read(self, data: dict[str, Any]) -> Status:
+        cost = millicredits(data.get("creditsConsumed", data.get("consumeCredits")))
+        state = data.get("state")
+        if state == "success" or (state is None and data.get("successFlag") == 1):
+            return succeeded(results(data), cost)
+        if state == "fail" or (state is None and data.get("successFlag") in (2, 3)):
+            return failed(data.get("failCode"), data.get("failMsg"), cost)
+        return Status("running", word="" if state in RUNNING else str(state))
+
+
+def outcome(data: dict[str, Any]) -> dict[str, Any]:
+    """`response`, or the older `resultJson`, which is JSON in a string, "" or null (traps 4 and 17)."""
+    if isinstance(data.get("response"), dict):
+        return data["response"]
+    try:
+        parsed = json.loads(data.get("resultJson") or "{}")
+    except (TypeError, ValueError):
+        return {}
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def results(data: dict[str, Any]) -> list[Result]:
+    """Files first, then frames, tracks and texts: the shapes of protocol 2.2."""
+    found = outcome(data)
+    files = [Result(url) for url in urls(found.get("resultUrls"))]
+    frames = [
+        Result(url, details={"title": title})
+        for key, title in (("firstFrameUrl", "First frame"), ("lastFrameUrl", "Last frame"))
+        for url in urls(found.get(key))
+    ]
+    tracks = [track(item) for item in found.get("data") or [] if isinstance(item, dict) and item.get("audio_url")]
+    texts = [Result(text=text(found["resultObject"]))] if found.get("resultObject") else []
+    return files + frames + tracks + texts
+
+
+def track(item: dict[str, Any]) -> Result:
+    """One of Suno's takes. Its own id names the track in follow-up requests; it is not a task id (7.5)."""
+    named = {"title": "title", "tags": "tags", "duration_seconds": "duration", "audio_id": "id", "lyrics": "prompt"}
+    details = {ours: item[theirs] for ours, theirs in named.items() if item.get(theirs)}
+    if "duration_seconds" in details:
+        details["duration_seconds"] = float(details["duration_seconds"])
+    return Result(item["audio_url"], details=details)
+
+
+def text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2, default=float)
