@@ -1,0 +1,11 @@
+from django.apps import AppConfig
+
+
+class GenerationConfig(AppConfig):
+    name = "generation"
+
+    def ready(self) -> None:
+        """A bad data file stops every process at its start, with the file, the entry and the reason."""
+        from generation import catalog
+
+        catalog.all()

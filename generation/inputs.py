@@ -1,0 +1,104 @@
+"""The parts of an input that are not the customer's own words: files and earlier generations.
+
+A file is a public address or `upload:<id>`, a file in our storage; an earlier generation is named by our id. They
+are checked when the generation is requested and replaced by what KIE understands when it is submitted.
+"""
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from django.core.exceptions import ValidationError
+
+from accounts.models import User
+from generation import catalog
+from generation.gateway import client
+from generation.kie import download
+from generation.models import Generation, Upload
+
+UPLOAD = "upload:"
+
+
+def transform(value: Any, path: str, change: Callable[[str], str]) -> Any:
+    """A copy of `value` in which every string at `path` ("image_urls[]", "list[].url") is changed."""
+    name, _, rest = path.partition(".")
+    many = name.endswith("[]")
+    name = name.removesuffix("[]")
+    if not isinstance(value, dict) or name not in value:
+        return value
+
+    def one(item: Any) -> Any:
+        if rest:
+            return transform(item, rest, change)
+        return change(item) if isinstance(item, str) else item
+
+    inner = value[name]
+    return {**value, name: [one(item) for item in inner] if many and isinstance(inner, list) else one(inner)}
+
+
+def check(entry: catalog.Entry, user: User, values: dict[str, Any]) -> list[catalog.FieldError]:
+    """What is wrong with the files and generations that an input names, as one error per field."""
+    errors: list[catalog.FieldError] = []
+
+    def checked(field: str, test: Callable[[str], str]) -> Callable[[str], str]:
+        def run(value: str) -> str:
+            if message := test(value):
+                errors.append(catalog.FieldError(field.replace("[]", ""), "unusable", message))
+            return value
+
+        return run
+
+    for path in catalog.file_fields(entry):
+        transform(values, path, checked(path, lambda value: _file_problem(user, value)))
+    for path in catalog.generation_fields(entry):
+        transform(values, path, checked(path, lambda value: _source_problem(entry, user, value)))
+    return errors
+
+
+def _file_problem(user: User, value: str) -> str:
+    if value.startswith(UPLOAD):
+        return "" if _find(Upload, value.removeprefix(UPLOAD), user=user) else "there is no such uploaded file"
+    try:
+        download.check(value)
+        host = download.urlsplit(value).hostname or ""
+        download.resolve(host, 443, allowed=False)
+    except download.Forbidden as error:
+        return f"must be a public http or https address ({error})"
+    except download.Dead:
+        # A name that does not resolve here may resolve at KIE, which says so itself if it does not.
+        return ""
+    return ""
+
+
+def _source_problem(entry: catalog.Entry, user: User, value: str) -> str:
+    source = _find(Generation, value, user=user, state=Generation.State.SUCCEEDED)
+    return "" if source and source.kie_task_id else "must be the id of a finished generation of yours"
+
+
+def _find(model: Any, key: str, **conditions: Any) -> Any:
+    try:
+        return model.objects.filter(pk=uuid.UUID(key), **conditions).first()
+    except (ValueError, ValidationError):
+        return None
+
+
+def for_kie(entry: catalog.Entry, generation: Generation) -> dict[str, Any]:
+    """The input as it is sent: files handed over to KIE (they expire there after a day), our ids as KIE's.
+
+    Raises the client's errors, all of them before anything paid was asked for.
+    """
+    values = generation.input
+    for path in catalog.file_fields(entry):
+        values = transform(values, path, _handed_over)
+    for path in catalog.generation_fields(entry):
+        values = transform(values, path, lambda value: str(Generation.objects.get(pk=value).kie_task_id))
+    return values
+
+
+def _handed_over(value: str) -> str:
+    if not value.startswith(UPLOAD):
+        return value
+    upload = Upload.objects.get(pk=value.removeprefix(UPLOAD))
+    extension = upload.file.name.rpartition(".")[2]
+    with upload.file.open("rb") as file:
+        return client().upload(file, f"{uuid.uuid4().hex}.{extension}", upload.content_type)

@@ -1,0 +1,299 @@
+"""The life of a generation: every change of its state, and the money that moves with it.
+
+    queued ──submit──► running ──KIE: success──► storing ──files saved──► succeeded   settle(price)
+       │                  │                          │
+       └── canceled       └── KIE: failure ──────────┴── past deadline ──► failed      settle(0)
+
+A change is a conditional UPDATE: the WHERE says which state the caller believes in, the row count says whether it was
+right. Locks are taken in one order, the generation, the wallet, the budget day: from what nobody else wants to what
+everybody wants, so that the busiest row is locked the shortest.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.utils import timezone
+from django_q.tasks import async_task
+
+from accounts.errors import Refused
+from accounts.models import ApiKey, User
+from billing import budgets, ledger
+from billing.amounts import format_credits
+from billing.models import Budget
+from billing.transactions import atomically
+from generation import catalog, messages, offers
+from generation.kie.families.base import Status
+from generation.models import Event, Generation
+
+State = Generation.State
+
+
+def wake(generation: Generation) -> None:
+    """Have the queue look at a row. The task commits with the row; a lost one is found by the sweep."""
+    async_task("generation.tasks.advance", str(generation.pk))
+
+
+# Requesting
+
+
+def request(
+    user: User,
+    model: str,
+    values: dict[str, Any],
+    *,
+    api_key: ApiKey | None = None,
+    quote_token: str = "",
+    max_price: int | None = None,
+    metadata: dict[str, Any] | None = None,
+) -> Generation:
+    """Quote, hold and queue a generation.
+
+    `quote_token` is a quote given before, which binds; `max_price` in millicredits bounds what the caller agrees to.
+    Raises Refused; then nothing is held and KIE hears nothing.
+    """
+    quote = offers.quote(user, model, values)
+    price = offers.quoted_price(quote_token, user, model, quote) if quote_token else quote.price_millicredits
+    if max_price is not None and price > max_price:
+        needed = format_credits(price)
+        raise Refused("price_above_max", f"This costs {needed} credits, more than max_price.", status=409, price=needed)
+    kind = catalog.get(model).modality
+    now = timezone.now()
+    generation = Generation(
+        user=user,
+        api_key=api_key,
+        model=model,
+        kind=kind,
+        input=quote.input,
+        metadata=metadata or {},
+        price_millicredits=price,
+        price_exact=quote.cost.exact,
+        price_version=quote.price_version,
+        cost_estimate_millicredits=quote.cost.millicredits,
+        created_at=now,
+        check_at=now,
+        deadline=now + timedelta(seconds=settings.DEADLINE_SECONDS[kind]),
+    )
+    _admit(generation, by=f"key {api_key.prefix}" if api_key else "customer")
+    return generation
+
+
+@atomically
+def _admit(generation: Generation, by: str) -> None:
+    generation.budget_day = budgets.today(Budget.PLATFORM)
+    generation.save(force_insert=True)
+    _event(generation, "", State.QUEUED, "requested", by)
+    wake(generation)
+    ledger.hold(generation.user_id, generation.price_millicredits, about=generation.about)
+    budgets.reserve(Budget.PLATFORM, generation.budget_day, generation.cost_estimate_millicredits)
+
+
+# Moving on
+
+
+def _event(generation: Generation, before: str, after: str, why: str, by: str = "platform") -> None:
+    Event.objects.create(generation=generation, state_from=before, state_to=after, why=why[:60], by=by)
+
+
+def note(generation: Generation, why: str, by: str = "platform") -> None:
+    """Put something on the timeline that is no change of state."""
+    _event(generation, generation.state, generation.state, why, by)
+
+
+@atomically
+def move(generation: Generation, state: str, why: str, **changes: Any) -> bool:
+    """Change an open generation's state if it still is what `generation` says; True when this call did it."""
+    assert state in Generation.OPEN, "a generation ends through `finish` only (R-REF4)"
+    rows = Generation.objects.filter(pk=generation.pk, state=generation.state)
+    if not rows.update(state=state, **changes):
+        return False
+    _event(generation, generation.state, state, why)
+    for name, value in {"state": state, **changes}.items():
+        setattr(generation, name, value)
+    return True
+
+
+def save_task(generation: Generation, task: str) -> None:
+    """Keep KIE's task id, before anything else is done with it (R-UP4), and look at the task soon.
+
+    The callback may have brought it first; a task that belongs to another generation stays there.
+    """
+    try:
+        with transaction.atomic():
+            rows = Generation.objects.filter(pk=generation.pk, kie_task_id=None)
+            rows.update(kie_task_id=task, check_at=next_check(generation))
+    except IntegrityError:
+        note(generation, "task id belongs to another generation")
+    generation.refresh_from_db(fields=["kie_task_id", "check_at"])
+
+
+def next_check(generation: Generation) -> datetime:
+    """When to ask KIE again: soon at first, then at growing intervals, never past the deadline."""
+    interval = min(settings.POLL_FIRST_SECONDS * 1.3 ** min(generation.checks, 30), settings.POLL_MAX_SECONDS)
+    due = timezone.now() + timedelta(seconds=interval)
+    return due if generation.terminal else min(due, generation.deadline)
+
+
+def lease() -> timedelta:
+    """For how long a claimed row is left alone: a worker that is killed gives it back by this time."""
+    return timedelta(seconds=settings.LEASE_SECONDS)
+
+
+def store_lease() -> timedelta:
+    """The same for a row whose results are being fetched, which may take as long as a download may."""
+    return lease() + timedelta(seconds=settings.DOWNLOAD_MAX_SECONDS)
+
+
+@atomically
+def begin_storing(generation: Generation, status: Status) -> bool:
+    """KIE has the results: remember where, leave enough time to fetch them, and book what they cost."""
+    now = timezone.now()
+    time_to_fetch = timedelta(seconds=2 * settings.DOWNLOAD_MAX_SECONDS)
+    changes = {
+        "kie_results": _remembered(status),
+        "check_at": now + store_lease(),
+        "checks": 0,
+        "deadline": max(generation.deadline, now + time_to_fetch),
+    }
+    if not move(generation, State.STORING, "KIE finished", **changes):
+        return False
+    book_cost(generation, status.cost_millicredits)
+    wake(generation)
+    return True
+
+
+def _remembered(status: Status) -> list[dict[str, Any]]:
+    return [{"url": r.url, "text": r.text, "details": r.details} for r in status.results]
+
+
+# Ending
+
+
+@atomically
+def finish(
+    generation: Generation,
+    state: str,
+    why: str,
+    *,
+    error: str = "",
+    cost: int | None = None,
+    by: str = "platform",
+) -> bool:
+    """End a generation: the only way to a terminal state, and the one that settles its hold (R-REF3, R-REF4).
+
+    `error` is a code of `messages`, `cost` what KIE charged in its millicredits if that is known. Returns whether
+    this call did it; whoever comes second changes nothing.
+    """
+    now = timezone.now()
+    rows = Generation.objects.filter(pk=generation.pk, state=generation.state, finished_at=None)
+    changed = rows.update(
+        state=state,
+        finished_at=now,
+        check_at=_watch_from(generation, state, error, now),
+        checks=0,
+        error_code=error,
+        error_message=messages.message(error) if error else "",
+    )
+    if not changed:
+        return False
+    book_cost(generation, cost)
+    ledger.settle(generation.about, _charge(generation) if state == State.SUCCEEDED else 0)
+    _event(generation, generation.state, state, why, by)
+    generation.refresh_from_db()
+    return True
+
+
+def _watch_from(generation: Generation, state: str, error: str, now: datetime) -> datetime | None:
+    """When to look again at a task that we gave up while KIE may still be at it, else None (R-UP3)."""
+    given_up = error in (messages.DEADLINE, messages.LOST, messages.OPERATOR)
+    watched = state == State.FAILED and generation.state == State.RUNNING and given_up
+    return now + timedelta(seconds=settings.POLL_MAX_SECONDS) if watched else None
+
+
+@atomically
+def accept_late(generation: Generation, status: Status) -> None:
+    """KIE finished after the credits went back: book the cost, and give the result away (R-UP3)."""
+    book_cost(generation, status.cost_millicredits)
+    rows = Generation.objects.filter(pk=generation.pk, state=State.FAILED)
+    rows.update(kie_results=_remembered(status), check_at=timezone.now() + store_lease(), checks=0)
+    note(generation, "KIE finished late; the result is free of charge")
+    wake(generation)
+
+
+def stop_watching(generation: Generation) -> None:
+    """Nothing more is expected of a generation that has ended."""
+    Generation.objects.filter(pk=generation.pk, finished_at__isnull=False).update(check_at=None)
+
+
+def _charge(generation: Generation) -> int:
+    """The price; where the quantity was only bounded before, the price in proportion to the actual cost (R-PR4)."""
+    cost = generation.cost_millicredits
+    if generation.price_exact or cost is None or cost >= generation.cost_estimate_millicredits:
+        return generation.price_millicredits
+    # Rounded up, like every price.
+    return -(-generation.price_millicredits * cost // generation.cost_estimate_millicredits)
+
+
+@atomically
+def book_cost(generation: Generation, cost: int | None) -> None:
+    """Record what KIE charged, and let the day's budget use it in place of what was known before (R-BUD2)."""
+    if cost is None:
+        return
+    row = Generation.objects.select_for_update().only("cost_millicredits", "budget_day").get(pk=generation.pk)
+    known = row.cost_millicredits
+    before = generation.cost_estimate_millicredits if known is None else known
+    Generation.objects.filter(pk=generation.pk).update(cost_millicredits=cost)
+    budgets.correct(Budget.PLATFORM, row.budget_day, cost - before)
+    generation.cost_millicredits = cost
+
+
+# From outside
+
+
+def ring(token: str, task: str) -> bool:
+    """A callback came for `token`: look at its generation now (R-CB1). False when nobody has that token.
+
+    It sets no state and moves no money. `task` is the task id it names, which fills in one that we never got.
+    """
+    now = timezone.now()
+    bell = Generation.objects.filter(callback_token=token)
+    # Only a task that is being waited for is worth a look; the end of any other is known.
+    waiting = bell.filter(Q(state=State.RUNNING) | Q(state=State.FAILED, check_at__isnull=False))
+    if task and waiting.filter(kie_task_id=None).exists():
+        save_task(bell.get(), task)
+    return bool(waiting.update(check_at=now)) or bell.exists()
+
+
+def cancel(generation: Generation, *, by: str = "customer") -> Generation:
+    """Cancel while queued; KIE has no way to stop a task once it has it. Raises Refused("not_cancelable")."""
+    queued = Generation.objects.get(pk=generation.pk)
+    if queued.state != State.QUEUED or not finish(
+        queued, State.CANCELED, "canceled", error=messages.CANCELED, cost=0, by=by
+    ):
+        message = "Only a generation that is still queued can be canceled."
+        raise Refused("not_cancelable", message, status=409)
+    return queued
+
+
+def fail(generation: Generation, *, by: str) -> bool:
+    """An operator ends an open generation; the held credits go back."""
+    current = Generation.objects.get(pk=generation.pk)
+    cost = 0 if current.state == State.QUEUED else None
+    return not current.terminal and finish(
+        current, State.FAILED, "stopped by an operator", error=messages.OPERATOR, cost=cost, by=by
+    )
+
+
+def check_now(generation: Generation) -> bool:
+    """An operator has an open, or a watched, generation looked at now."""
+    due = Generation.objects.filter(pk=generation.pk, check_at__isnull=False)
+    return bool(due.update(check_at=timezone.now()))
+
+
+def repeat(generation: Generation, *, by: str) -> Generation:
+    """An operator runs a generation's request once more for its customer, at today's price."""
+    again = request(generation.user, generation.model, generation.input, metadata=generation.metadata)
+    note(again, f"repeats {generation.pk}", by)
+    return again

@@ -1,0 +1,157 @@
+"""Handing queued generations to KIE: within its rate, fairly, and never twice."""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Count, Min
+from django.utils import timezone
+
+from billing import alerts, upstream
+from generation import catalog, gateway, inputs, lifecycle, messages
+from generation.kie.errors import KieError, Rejected, Unavailable, Unknown
+from generation.kie.families import FAMILIES
+from generation.models import Generation, SubmitSlot
+
+MAX_ATTEMPTS = 8
+MAX_BACKOFF_SECONDS = 120
+State = Generation.State
+
+
+def submit_waiting(limit: int = 50) -> int:
+    """Submit up to `limit` due generations while KIE's rate and the breaker allow; returns how many."""
+    for submitted in range(limit):
+        if upstream.paused() or (generation := take_next()) is None:
+            return submitted
+        submit(generation)
+    return limit
+
+
+def due() -> bool:
+    """Whether something waits that may be submitted now."""
+    waiting = Generation.objects.filter(state=State.QUEUED, check_at__lte=timezone.now())
+    return waiting.exists() and not upstream.paused()
+
+
+# Choosing
+
+
+@transaction.atomic
+def take_next() -> Generation | None:
+    """Claim the fairest queued generation together with one of KIE's slots, or None.
+
+    The state leaves `queued` before KIE is called: KIE has no idempotency key, so a crash may cost one refunded job,
+    while the other order would buy the same video twice (design, section 4).
+    """
+    generation = _fairest()
+    if generation is None or not _take_slot(generation.user_id):
+        return None
+    patience = timedelta(seconds=2 * settings.KIE_TIMEOUT_SECONDS)
+    changes = {
+        "started_at": timezone.now(),
+        "attempts": generation.attempts + 1,
+        # Should this process die now, nobody knows what KIE heard: the row waits for the bell or its deadline.
+        "check_at": max(generation.deadline, timezone.now() + patience),
+    }
+    if not lifecycle.move(generation, State.RUNNING, "submitting", **changes):
+        transaction.set_rollback(True)
+        return None
+    return generation
+
+
+def _fairest() -> Generation | None:
+    """The oldest due generation of the user who got the fewest of KIE's recent slots (R-UP6)."""
+    now = timezone.now()
+    due = Generation.objects.filter(state=State.QUEUED, check_at__lte=now)
+    waiting = dict(due.values_list("user_id").annotate(since=Min("created_at")).order_by())
+    if not waiting:
+        return None
+    window = SubmitSlot.objects.filter(used_at__gt=_window_start(now), user__in=waiting)
+    served = dict(window.values_list("user_id").annotate(n=Count("id")).order_by())
+    user = min(waiting, key=lambda user: (served.get(user, 0), waiting[user]))
+    locked = due.select_for_update(skip_locked=True, of=("self",)).filter(user_id=user)
+    return locked.order_by("created_at").first()
+
+
+def _window_start(now: datetime) -> datetime:
+    return now - timedelta(seconds=settings.KIE_CREATE_WINDOW_SECONDS)
+
+
+def _take_slot(user_id: int) -> bool:
+    """Use one of the window's slots: each was free for a whole window, so KIE never sees more (R-UP6)."""
+    if settings.KIE_CREATE_LIMIT == 0:
+        return True
+    now = timezone.now()
+    slots = SubmitSlot.objects.select_for_update(skip_locked=True)
+    slot = slots.filter(pk__lte=settings.KIE_CREATE_LIMIT, used_at__lte=_window_start(now)).order_by("used_at").first()
+    if slot is None:
+        return _first_use(now, user_id)
+    return bool(SubmitSlot.objects.filter(pk=slot.pk).update(used_at=now, user_id=user_id))
+
+
+def _first_use(now: datetime, user_id: int) -> bool:
+    """Add a slot as long as there are fewer than KIE allows; two processes adding the same one: one gets it."""
+    number = SubmitSlot.objects.count() + 1
+    if number > settings.KIE_CREATE_LIMIT:
+        return False
+    with transaction.atomic():
+        return bool(SubmitSlot.objects.get_or_create(pk=number, defaults={"used_at": now, "user_id": user_id})[1])
+
+
+# Sending
+
+
+def callback_url(generation: Generation) -> str:
+    """Where KIE rings for this generation; "" with callbacks off."""
+    return f"{settings.PUBLIC_URL}/kie/{generation.callback_token}/" if settings.KIE_CALLBACKS else ""
+
+
+def submit(generation: Generation) -> None:
+    """Send one claimed generation to KIE and act on what comes back."""
+    entry = catalog.get(generation.model)
+    family = FAMILIES[entry.family]
+    try:
+        body = inputs.for_kie(entry, generation)
+    except (Unavailable, Unknown) as error:
+        return _put_back(generation, Unavailable(f"input file: {error}"))
+    except Rejected as error:
+        return _reject(generation, error)
+    request = family.create(entry.method, entry.endpoint, entry.id, body, callback_url(generation))
+    answer, said = gateway.timed(gateway.client().create, request)
+    try:
+        if isinstance(answer, KieError):
+            raise answer
+        lifecycle.save_task(generation, family.created(request, answer, generation.id.hex[:8]))
+    except Unavailable as error:
+        _put_back(generation, error)
+    except Rejected as error:
+        _reject(generation, error)
+    except Unknown:
+        lifecycle.note(generation, "no answer from KIE; waiting, never sending again")
+    gateway.record(generation, said)
+    return None
+
+
+def _put_back(generation: Generation, error: Unavailable) -> None:
+    """Nothing was started: queue again with backoff, and leave KIE alone if it is not only this request."""
+    if error.account:
+        upstream.pause(str(error))
+    elif error.pause_seconds:
+        upstream.pause(str(error), seconds=error.pause_seconds)
+    if error.alert:
+        alerts.tell(f"kie:{str(error)[:40]}:{timezone.now():%Y-%m-%dT%H}", f"KIE refuses work: {error}")
+    # A pause is not the request's fault and does not use up its attempts; its deadline still holds.
+    blameless = error.account or error.pause_seconds
+    if not blameless and generation.attempts >= MAX_ATTEMPTS:
+        lifecycle.finish(generation, State.FAILED, "too many attempts", error=messages.UNAVAILABLE, cost=0)
+        return
+    attempts = generation.attempts - 1 if blameless else generation.attempts
+    backoff = timedelta(seconds=min(2**attempts, MAX_BACKOFF_SECONDS))
+    changes = {"attempts": attempts, "started_at": None, "check_at": timezone.now() + backoff}
+    lifecycle.move(generation, State.QUEUED, f"KIE is unavailable: {error}", **changes)
+
+
+def _reject(generation: Generation, error: Rejected) -> None:
+    if error.alert:
+        alerts.tell(f"model:{generation.model}:{timezone.now():%Y-%m-%d}", f"KIE refuses {generation.model}: {error}")
+    lifecycle.finish(generation, State.FAILED, f"KIE refused: {error}", error=error.code, cost=0)
