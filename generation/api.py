@@ -1,0 +1,281 @@
+"""The REST API of models, quotes and generations. Edges only: parse, call one verb, answer."""
+
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import F, QuerySet
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.api import ApiView, Pages
+from accounts.errors import Refused
+from accounts.idempotency import idempotent
+from accounts.models import User
+from billing import ledger
+from billing.amounts import format_credits, parse_credits
+from generation import catalog, files, lifecycle, offers, pricing
+from generation.models import Asset, Generation
+
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    str,
+    OpenApiParameter.HEADER,
+    description="Your own name for this request: sent again with the same body it is answered with the first answer.",
+)
+
+
+class CreditsField(serializers.Field):
+    """Credits as decimal strings, "12.5"; millicredits inside."""
+
+    def to_representation(self, value: int) -> str:
+        return format_credits(value)
+
+    def to_internal_value(self, data: Any) -> int:
+        try:
+            return parse_credits(str(data))
+        except ValueError as error:
+            raise serializers.ValidationError(str(error), code="invalid_credits") from error
+
+
+# Models
+
+
+class ModelOut(serializers.Serializer):
+    id = serializers.CharField()
+    title = serializers.CharField()
+    vendor = serializers.CharField()
+    kind = serializers.CharField(source="modality", help_text="image, video, music, speech, audio or text")
+    task = serializers.CharField()
+    price = serializers.SerializerMethodField(help_text="In words, in credits")
+    status = serializers.SerializerMethodField(help_text="on, off, or not_yet_available")
+
+    def get_price(self, entry: catalog.Entry) -> str:
+        return pricing.describe(entry, settings.PRICE_MARKUP)
+
+    def get_status(self, entry: catalog.Entry) -> str:
+        if not entry.available:
+            return "not_yet_available"
+        return "on" if self.context["enabled"][entry.id] else "off"
+
+
+class ModelDetailOut(ModelOut):
+    input_schema = serializers.JSONField(source="schema", help_text="JSON Schema, draft 2020-12")
+    example = serializers.JSONField()
+
+
+class Models(ApiView):
+    @extend_schema(responses=ModelOut(many=True), parameters=[OpenApiParameter("kind"), OpenApiParameter("vendor")])
+    def get(self, request: Request) -> Response:
+        """Every model of the catalogue, with its price and whether it is offered."""
+        wanted = {"modality": request.query_params.get("kind"), "vendor": request.query_params.get("vendor")}
+        entries = [e for e in catalog.all() if all(v in (None, getattr(e, k)) for k, v in wanted.items())]
+        return Response(ModelOut(entries, many=True, context={"enabled": offers.enabled()}).data)
+
+
+class Model(ApiView):
+    @extend_schema(responses=ModelDetailOut)
+    def get(self, request: Request, model: str) -> Response:
+        """One model with the JSON Schema of its input."""
+        try:
+            entry = catalog.get(model)
+        except catalog.UnknownModel:
+            raise Refused("unknown_model", f"There is no model {model!r}.", status=404) from None
+        return Response(ModelDetailOut(entry, context={"enabled": offers.enabled()}).data)
+
+
+# Quotes
+
+
+class QuoteIn(serializers.Serializer):
+    model = serializers.CharField()
+    input = serializers.DictField()
+
+
+class QuoteOut(serializers.Serializer):
+    quote = serializers.CharField(help_text="Send it with the generation to be charged this price")
+    price = CreditsField()
+    exact = serializers.BooleanField(help_text="false: the price is an upper bound, what is not used is returned")
+    input = serializers.JSONField(help_text="The normalised input that is priced and sent")
+    expires_at = serializers.DateTimeField()
+
+
+class Quotes(ApiView):
+    @extend_schema(request=QuoteIn, responses=QuoteOut)
+    def post(self, request: Request) -> Response:
+        """What a generation would cost. Nothing is held."""
+        asked = _parse(QuoteIn, request)
+        quote = offers.quote(_user(request), asked["model"], asked["input"])
+        body = {
+            "quote": offers.sign(_user(request), asked["model"], quote),
+            "price": quote.price_millicredits,
+            "exact": quote.cost.exact,
+            "input": quote.input,
+            "expires_at": timezone.now() + offers.QUOTE_LIFETIME,
+        }
+        return Response(QuoteOut(body).data)
+
+
+# Generations
+
+
+class GenerationIn(QuoteIn):
+    quote = serializers.CharField(required=False, help_text="From POST /quotes; its price binds")
+    max_price = CreditsField(required=False, help_text="Refuse rather than charge more than this")
+    metadata = serializers.DictField(required=False, help_text="Yours; given back unchanged")
+
+
+class ResultOut(serializers.Serializer):
+    url = serializers.SerializerMethodField(help_text="Good for a day; ask again for a fresh one")
+    preview_url = serializers.SerializerMethodField()
+    kind = serializers.CharField()
+    content_type = serializers.CharField()
+    size_bytes = serializers.IntegerField()
+    width = serializers.IntegerField(allow_null=True)
+    height = serializers.IntegerField(allow_null=True)
+    details = serializers.JSONField()
+
+    def get_url(self, asset: Asset) -> str:
+        return settings.PUBLIC_URL + files.link(asset)
+
+    def get_preview_url(self, asset: Asset) -> str | None:
+        return settings.PUBLIC_URL + files.link(asset, preview=True) if asset.preview else None
+
+
+class ErrorOut(serializers.Serializer):
+    code = serializers.CharField(source="error_code")
+    message = serializers.CharField(source="error_message")
+
+
+class GenerationOut(serializers.Serializer):
+    id = serializers.UUIDField()
+    model = serializers.CharField()
+    state = serializers.ChoiceField(Generation.State.choices)
+    input = serializers.JSONField()
+    price = CreditsField(source="price_millicredits")
+    charged = serializers.SerializerMethodField()
+    refunded = serializers.SerializerMethodField(help_text="What went back of the credits held")
+    refund_by = serializers.SerializerMethodField(help_text="When the credits are returned if nothing else happens")
+    error = serializers.SerializerMethodField()
+    results = ResultOut(source="assets.all", many=True)
+    created_at = serializers.DateTimeField()
+    started_at = serializers.DateTimeField(allow_null=True)
+    finished_at = serializers.DateTimeField(allow_null=True)
+    metadata = serializers.JSONField()
+
+    def _receipt(self, generation: Generation) -> ledger.Receipt:
+        return self.context["receipts"][generation.about]
+
+    def get_charged(self, generation: Generation) -> str:
+        receipt = self._receipt(generation)
+        return format_credits(receipt.charged - receipt.refunded)
+
+    def get_refunded(self, generation: Generation) -> str:
+        receipt = self._receipt(generation)
+        return format_credits(receipt.returned + receipt.refunded)
+
+    def get_refund_by(self, generation: Generation) -> str | None:
+        return None if generation.terminal else generation.deadline.isoformat()
+
+    @extend_schema_field(ErrorOut(allow_null=True))
+    def get_error(self, generation: Generation) -> dict[str, str] | None:
+        return dict(ErrorOut(generation).data) if generation.error_code else None
+
+
+class ReceiptOut(serializers.Serializer):
+    price = CreditsField(source="generation.price_millicredits")
+    price_version = serializers.CharField(source="generation.price_version")
+    held = CreditsField()
+    charged = CreditsField()
+    returned = CreditsField(help_text="Of the hold, when it ended")
+    refunded = CreditsField(help_text="By an operator, later")
+    events = serializers.JSONField()
+
+
+class Generations(ApiView):
+    @extend_schema(request=GenerationIn, responses={202: GenerationOut}, parameters=[IDEMPOTENCY_KEY])
+    @idempotent
+    def post(self, request: Request) -> Response:
+        """Request a generation. The credits are held now, and charged when the result is stored."""
+        asked = _parse(GenerationIn, request)
+        generation = lifecycle.request(
+            _user(request),
+            asked["model"],
+            asked["input"],
+            api_key=request.auth,
+            quote_token=asked.get("quote", ""),
+            max_price=asked.get("max_price"),
+            metadata=asked.get("metadata"),
+        )
+        body = represent([generation])[0]
+        return Response(body, status=202, headers={"Location": f"/api/v1/generations/{generation.pk}"})
+
+    @extend_schema(
+        responses=GenerationOut(many=True),
+        parameters=[
+            OpenApiParameter("state"),
+            OpenApiParameter("model"),
+            OpenApiParameter("cursor"),
+            OpenApiParameter("limit"),
+        ],
+    )
+    def get(self, request: Request) -> Response:
+        """Your generations, newest first."""
+        rows = _visible(request)
+        for name in ("state", "model"):
+            if value := request.query_params.get(name):
+                rows = rows.filter(**{name: value})
+        pages = Pages()
+        return pages.get_paginated_response(represent(pages.paginate_queryset(rows, request, view=self) or []))
+
+
+class GenerationDetail(ApiView):
+    @extend_schema(responses=GenerationOut)
+    def get(self, request: Request, pk: UUID) -> Response:
+        """One generation: its state, and its results when it has succeeded."""
+        return Response(represent([get_object_or_404(_visible(request), pk=pk)])[0])
+
+
+class Cancel(ApiView):
+    @extend_schema(request=None, responses=GenerationOut)
+    def post(self, request: Request, pk: UUID) -> Response:
+        """Cancel a generation that is still queued; the credits go back."""
+        generation = lifecycle.cancel(get_object_or_404(_visible(request), pk=pk))
+        return Response(represent([generation])[0])
+
+
+class Receipt(ApiView):
+    @extend_schema(responses=ReceiptOut)
+    def get(self, request: Request, pk: UUID) -> Response:
+        """What was quoted, held, charged and returned, and when."""
+        generation = get_object_or_404(_visible(request), pk=pk)
+        receipt = ledger.receipts([generation.about])[generation.about]
+        steps = generation.events.exclude(state_to=F("state_from"))
+        events = [{"at": event.at.isoformat(), "state": event.state_to} for event in steps]
+        return Response(ReceiptOut({**vars(receipt), "generation": generation, "events": events}).data)
+
+
+def represent(generations: list[Generation]) -> list[dict[str, Any]]:
+    """Generations as the API shows them, with a constant number of queries."""
+    receipts = ledger.receipts([generation.about for generation in generations])
+    return [dict(GenerationOut(generation, context={"receipts": receipts}).data) for generation in generations]
+
+
+def _visible(request: Request) -> QuerySet[Generation]:
+    """The caller's own generations: everyone else's do not exist (R-API3)."""
+    return Generation.objects.filter(user=_user(request)).prefetch_related("assets")
+
+
+def _user(request: Request) -> User:
+    assert isinstance(request.user, User)
+    return request.user
+
+
+def _parse(shape: type[serializers.Serializer], request: Request) -> dict[str, Any]:
+    parsed = shape(data=request.data)
+    parsed.is_valid(raise_exception=True)
+    return parsed.validated_data

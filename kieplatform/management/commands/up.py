@@ -1,0 +1,58 @@
+"""Everything on one machine: what `make run` starts after the installation."""
+
+import os
+import sys
+from typing import Any
+
+import honcho.manager
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandParser
+
+from kieplatform.env import DATA_DIR
+
+# The queue finishes what it is doing before it stops.
+honcho.manager.KILL_WAIT = 25
+
+
+class Command(BaseCommand):
+    help = "Migrate, seed the demo and run web, workers and the KIE simulator until Ctrl-C."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--port", type=int, default=8000)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        port = options["port"]
+        call_command("migrate", verbosity=0)
+        call_command("createcachetable", verbosity=0)
+        simulated = "KIE_BASE_URL" not in os.environ
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        environment.setdefault("PUBLIC_URL", f"http://127.0.0.1:{port}")
+        # `exec`, so that signals reach the process itself and not a shell in front of it.
+        manage = f"exec {sys.executable} {sys.argv[0]}"
+        manager = honcho.manager.Manager()
+        if simulated:
+            self._add_simulator(manager, manage, environment, port)
+        web = f"exec {sys.executable} -m gunicorn kieplatform.wsgi -b 127.0.0.1:{port} -w 2 -k gthread --threads 8"
+        manager.add_process("web", f"{web} --log-level warning --timeout 120", env=environment)
+        manager.add_process("worker", f"{manage} worker", env=environment)
+        call_command("demo", public_url=environment["PUBLIC_URL"], generations=simulated)
+        manager.loop()
+
+    def _add_simulator(
+        self, manager: honcho.manager.Manager, manage: str, environment: dict[str, str], port: int
+    ) -> None:
+        """KIE on loopback, on the ports beside the pages', with a memory of its own, signing its callbacks."""
+        api, files = port + 11, port + 12
+        key = settings.SECRET_KEY[-16:].encode().hex()
+        environment |= {
+            "KIE_BASE_URL": f"http://127.0.0.1:{api}",
+            "KIE_UPLOAD_URL": f"http://127.0.0.1:{files}",
+            "KIE_API_KEY": "sim-key",
+            "KIE_WEBHOOK_HMAC_KEY": key,
+            "DOWNLOAD_ALLOW_HOSTS": f"127.0.0.1:{files}",
+        }
+        state = DATA_DIR / "kie_simulator.sqlite3"
+        ports = f"--api-port {api} --files-port {files}"
+        command = f"{manage} kie_simulator {ports} --key sim-key --hmac-key {key} --state-path {state}"
+        manager.add_process("kie", command, env=environment)

@@ -1,0 +1,255 @@
+"""Django's settings: composition only. What can be set from outside is read through `kieplatform.env`."""
+
+from decimal import Decimal
+from urllib.parse import urlsplit
+
+from csp.constants import NONE, SELF
+
+from kieplatform.env import BASE_DIR, DATA_DIR, database, env, secret_key
+
+DEBUG = env.bool("DEBUG", default=True)
+SECRET_KEY = secret_key()
+PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
+HTTPS = PUBLIC_URL.startswith("https://")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", urlsplit(PUBLIC_URL).hostname])
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+
+# The platform: KIE
+
+KIE_API_KEY = env.str("KIE_API_KEY", default="sim-key")
+KIE_BASE_URL = env.str("KIE_BASE_URL", default="http://127.0.0.1:8011").rstrip("/")
+KIE_UPLOAD_URL = env.str("KIE_UPLOAD_URL", default="http://127.0.0.1:8012").rstrip("/")
+KIE_WEBHOOK_HMAC_KEY = env.str("KIE_WEBHOOK_HMAC_KEY", default="")
+KIE_CALLBACKS = env.bool("KIE_CALLBACKS", default=True)
+KIE_TIMEOUT_SECONDS = env.float("KIE_TIMEOUT_SECONDS", default=30.0)
+# KIE accepts 20 creates per 10 seconds and account; half a second of margin for requests on their way.
+KIE_CREATE_LIMIT = env.int("KIE_CREATE_LIMIT", default=20)
+KIE_CREATE_WINDOW_SECONDS = env.float("KIE_CREATE_WINDOW_SECONDS", default=10.5)
+
+# The platform: generations
+
+DEADLINE_SECONDS = {"image": 600, "video": 1800, "music": 1200, "speech": 600, "audio": 600, "text": 300}
+DEADLINE_SECONDS |= {kind: int(seconds) for kind, seconds in env.dict("DEADLINE_SECONDS", default={}).items()}
+POLL_FIRST_SECONDS = env.float("POLL_FIRST_SECONDS", default=3.0)
+POLL_MAX_SECONDS = env.float("POLL_MAX_SECONDS", default=30.0)
+LEASE_SECONDS = env.int("LEASE_SECONDS", default=60)
+LATE_WATCH_SECONDS = env.int("LATE_WATCH_SECONDS", default=24 * 3600)
+DOWNLOAD_ALLOW_HOSTS = env.list("DOWNLOAD_ALLOW_HOSTS", default=[])
+DOWNLOAD_MAX_BYTES = env.int("DOWNLOAD_MAX_BYTES", default=2 * 1024**3)
+DOWNLOAD_MAX_SECONDS = env.float("DOWNLOAD_MAX_SECONDS", default=300.0)
+UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", default=100 * 1024**2)
+
+# The platform: money
+
+PRICE_MARKUP = Decimal(env.str("PRICE_MARKUP", default="1.25"))
+WELCOME_CREDITS = env.str("WELCOME_CREDITS", default="50")
+BALANCE_ALERT_CREDITS = env.str("BALANCE_ALERT_CREDITS", default="50")
+
+# Django
+
+INSTALLED_APPS = [
+    "kieplatform",
+    "accounts",
+    "billing",
+    "generation",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "allauth",
+    "allauth.account",
+    "django_htmx",
+    "csp",
+    "django_q",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+ROOT_URLCONF = "kieplatform.urls"
+WSGI_APPLICATION = "kieplatform.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "billing.context.wallet",
+            ],
+            "builtins": ["billing.templatetags.credits"],
+        },
+    }
+]
+
+DATABASES = {"default": database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_URL = env.str("REDIS_URL", default="")
+CACHES = {
+    # Shared by all processes: sign-in limits must not multiply with the number of workers.
+    "default": (
+        {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+        if REDIS_URL
+        else {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}
+    ),
+    # Politeness limits of the API only: exact with Redis, per process without.
+    "throttle": (
+        {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+        if REDIS_URL
+        else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "throttle"}
+    ),
+}
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English")]
+TIME_ZONE = env.str("TIME_ZONE", default="UTC")
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = DEBUG
+MEDIA_ROOT = env.str("MEDIA_ROOT", default=str(DATA_DIR / "media"))
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024**2
+
+vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("FROM_EMAIL", default="kieplatform <noreply@localhost>")
+ADMINS = [(address, address) for address in env.list("ADMINS", default=[])]
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    # httpx logs each address at INFO, and a callback address carries a secret token.
+    "loggers": {"httpx": {"level": "WARNING"}, "django-q": {"level": "WARNING"}},
+}
+
+# Safe transport: everything that HTTPS allows is on as soon as the public address is HTTPS.
+
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        # Vendored CSS embeds its icons as data URLs.
+        "img-src": [SELF, "data:"],
+        "object-src": [NONE],
+        "base-uri": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+
+# People
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "models"
+ACCOUNT_LOGOUT_REDIRECT_URL = "models"
+ACCOUNT_ADAPTER = "billing.welcome.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
+
+# REST API
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.ApiKeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "accounts.problems.exception_handler",
+    "UNAUTHENTICATED_USER": None,
+    "NUM_PROXIES": ALLAUTH_TRUSTED_PROXY_COUNT or None,
+}
+API_RATE_PER_MINUTE = env.int("API_RATE_PER_MINUTE", default=600)
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "kieplatform API",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": [],
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}
+
+# The queue. Its tasks only say "look at this row": losing or doubling one changes nothing, so finished ones
+# are not kept, and a task whose worker died is handed out again after `retry` seconds.
+
+Q_CLUSTER = {
+    "name": "kieplatform",
+    "orm": "default",
+    "workers": env.int("WORKERS", default=4),
+    "timeout": 900,
+    "retry": 960,
+    "max_attempts": 3,
+    "poll": 0.1,
+    "bulk": 1,
+    "queue_limit": 16,
+    "save_limit": -1,
+    "recycle": 2000,
+    "catch_up": False,
+    "ack_failures": True,
+    "label": "Queue",
+}
