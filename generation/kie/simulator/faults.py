@@ -1,0 +1,162 @@
+"""Everything that can be made to go wrong, and how it is asked for.
+
+A fault is asked for by the words `sim:NAME` or `sim:NAME=NUMBER` in any text of the input, or armed for
+the next creates through the control API.
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from generation.kie.simulator.envelope import MESSAGES
+
+_CODES = (401, 402, 422, 429, 433, 455, 500, 505, 550)
+
+ANSWERS = {str(code): f"the answer is code {code}: {MESSAGES[code]}" for code in _CODES} | {
+    "http-500": "the answer is a real HTTP 500 with HTML",
+    "http-403": "the answer is Cloudflare's HTTP 403, error 1010",
+    "html": "the answer is HTTP 200 with HTML",
+    "bad-json": "the answer is HTTP 200 with broken JSON",
+    "drop": "the connection is closed without an answer and nothing is accepted",
+}
+CREATES = {
+    "create-timeout": "the task is accepted and runs, but the request is never answered",
+    "create-drop": "the task is accepted, then the connection is closed without an answer",
+}
+FAILURES = {
+    "policy": "accepted, then fails as a policy violation in the family's own shape",
+    "fail": "accepted, then fails with an internal error",
+    "flag2": "fails before generation: successFlag 2, 4o CREATE_TASK_FAILED, unified state fail",
+    "flag3": "fails during generation: successFlag 3, 4o GENERATE_FAILED, unified state fail",
+    "fail-501": "fails with code 501",
+    "fail-fetch": "fails because an input picture could not be fetched",
+    "fail-later": 'fails with "try again later"',
+    "failed-but-charged": "fails, and keeps and reports the price",
+}
+CALLBACKS = {
+    "callback-lost": "no callback is sent",
+    "callback-double": "the callback is sent twice",
+    "callback-early": "the task is done at once and its callback arrives before the create answer",
+    "callback-late": "the callback comes 20 s / speed after the end",
+    "callback-forged": "a wrongly signed success with a foreign file arrives while the task runs",
+    "callback-forged-fail": "a wrongly signed failure arrives while the task runs",
+    "callback-null": "the callback's data is null",
+    "callback-garbage": "the callback's body is not JSON",
+}
+STATES = {
+    "slow": "takes the given seconds in total (default 30 s / speed)",
+    "late-success": "succeeds after the given seconds (default 60 s / speed)",
+    "never": "runs forever",
+    "unknown-state": "reports a state word nobody knows for the first half of its time",
+    "unknown-state-forever": "reports a state word nobody knows, forever",
+    "complete-time-early": "4o: completeTime is filled while the task still runs",
+    "empty-result": "succeeds without any result",
+    "no-cost": "the record has no creditsConsumed",
+}
+POLLS = {
+    "null-record": "status queries say the record is null for the first 3 s / speed",
+    "bad-record-json": "the first two status answers are broken JSON",
+    "poll-500": "the first two status queries answer code 500",
+    "poll-429": "the first two status queries answer code 429",
+}
+FILES = {
+    "dead-link": "the result URL is 404, download-url still yields a working link",
+    "gone": "the result URL and its download-url link are both 404",
+    "truncated": "the file's body ends before its Content-Length",
+    "wrong-type": "HTML is served under the media's content type",
+    "huge": "a file of 5 GB",
+    "slow-file": "the file drips",
+    "redirect-private": "the result URL redirects to http://169.254.169.254/",
+    "private-url": "the result URL itself is http://169.254.169.254/",
+}
+FAULTS = ANSWERS | CREATES | FAILURES | CALLBACKS | STATES | POLLS | FILES
+
+_WORD = re.compile(r"sim:([a-z0-9-]+)(?:=(\d+(?:\.\d+)?))?")
+
+Faults = dict[str, float | None]
+
+
+def asked_for(values: object) -> Faults:
+    """Find the faults named in the texts of an input; words that name no fault are left alone."""
+    found: Faults = {}
+    for text in _strings(values):
+        for name, number in _WORD.findall(text):
+            name = name.rstrip("-")
+            if name in FAULTS:
+                found[name] = float(number) if number else None
+    return found
+
+
+def _strings(value: object) -> list[str]:
+    if isinstance(value, str):
+        return [value] if "sim:" in value else []
+    if isinstance(value, dict):
+        return [text for inner in value.values() for text in _strings(inner)]
+    if isinstance(value, list):
+        return [text for inner in value for text in _strings(inner)]
+    return []
+
+
+@dataclass
+class Armed:
+    """A fault waiting for the next `count` matching requests."""
+
+    name: str
+    number: float | None
+    count: int
+    path: str
+    model: str
+
+    def take(self) -> None:
+        self.count -= 1
+
+
+@dataclass
+class Armoury:
+    """The faults armed through the control API."""
+
+    armed: list[Armed] = field(default_factory=list)
+
+    def arm(self, name: str, count: int = 1, path: str = "", model: str = "") -> Armed:
+        """Raise ValueError for a name that is no fault."""
+        name, _, number = name.partition("=")
+        if name not in FAULTS:
+            raise ValueError(f"no fault is called {name}")
+        self.armed.append(Armed(name, float(number) if number else None, count, path, model))
+        return self.armed[-1]
+
+    def for_create(self, path: str, model: str) -> Faults:
+        """Take what applies to a create: the first matching answer, and everything about the task."""
+        taken: Faults = {}
+        answered = False
+        for fault in self._matching(path, model):
+            if fault.name in ANSWERS:
+                if answered:
+                    continue
+                answered = True
+            fault.take()
+            taken[fault.name] = fault.number
+        return taken
+
+    def for_call(self, path: str) -> str | None:
+        """Take an answer for a call that creates nothing; only faults armed with a path apply."""
+        for fault in self._matching(path, ""):
+            if fault.path and not fault.model and fault.name in ANSWERS:
+                fault.take()
+                return fault.name
+        return None
+
+    def _matching(self, path: str, model: str) -> list[Armed]:
+        self.armed = [fault for fault in self.armed if fault.count > 0]
+        return [fault for fault in self.armed if fault.path in path and (not fault.model or fault.model in model)]
+
+
+def as_json(fault: Armed) -> dict[str, Any]:
+    """Show an armed fault in the control API."""
+    return {
+        "name": fault.name,
+        "number": fault.number,
+        "count": fault.count,
+        "path": fault.path,
+        "model": fault.model,
+    }

@@ -1,0 +1,1 @@
+"""Real pictures, clips and sounds, made on the spot."""
