@@ -146,7 +146,7 @@ class ButtonsAdmin(admin.ModelAdmin):
         return TemplateResponse(request, "admin/confirm.html", context)
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        actions = super().get_actions(request)
+        actions: dict[str, Any] = {**super().get_actions(request)}
         for button in self.buttons:
             if button.bulk and request.user.has_perm(button.permission):
                 function = partial(_press_all, button=button)
@@ -167,11 +167,13 @@ def _press_all(
         back = reverse(f"admin:{model_admin.opts.app_label}_{model_admin.opts.model_name}_changelist")
         return model_admin._confirm(request, button, form, objects, back=back, bulk=True)
     for obj in objects:
+        # The admin writes the first letter of a message as a capital, which an id must not get.
+        name = f"{model_admin.opts.verbose_name} {obj}"
         try:
             done = press(model_admin, request, obj, button, form.cleaned_data)
-            model_admin.message_user(request, f"{obj}: {done}", messages.SUCCESS)
+            model_admin.message_user(request, f"{name}: {done}", messages.SUCCESS)
         except Refused as refused:
-            model_admin.message_user(request, f"{obj}: {refused.message}", messages.ERROR)
+            model_admin.message_user(request, f"{name}: {refused.message}", messages.ERROR)
     return None
 
 

@@ -56,18 +56,23 @@ class WalletAdmin(ReadOnlyAdmin):
     list_select_related = ["user"]
     search_fields = ["user__email"]
     ordering = ["-available"]
-    fields = ["owner", *(amount(name) for name in BUCKETS), amount("overdraft_limit", "overdraft limit"), "links"]
-    readonly_fields = fields
+    readonly_fields = (
+        "owner",
+        *(amount(name) for name in BUCKETS),
+        amount("overdraft_limit", "overdraft limit"),
+        "generations",
+    )
+    fields = readonly_fields
     buttons = admin_money.BUTTONS
 
     @admin.display(description="user")
     def owner(self, wallet: Wallet) -> str:
         return format_html('<a href="{}">{}</a>', admin_url(wallet.user), wallet.user)
 
-    @admin.display(description="")
-    def links(self, wallet: Wallet) -> str:
+    @admin.display(description="generations")
+    def generations(self, wallet: Wallet) -> str:
         url = reverse("admin:generation_generation_changelist")
-        return format_html('<a href="{}?user__id__exact={}">Generations of this user</a>', url, wallet.pk)
+        return format_html('<a href="{}?user__id__exact={}">All of this user</a>', url, wallet.pk)
 
     def sections(self, request: HttpRequest, obj: Wallet) -> list[Section]:
         latest = obj.entries.order_by("-created_at", "-pk")[:SHOWN_ENTRIES]
@@ -83,11 +88,14 @@ class EntryAdmin(ReadOnlyAdmin):
     list_select_related = ["wallet__user", "author"]
     search_fields = ["=key", "=about", "wallet__user__email", "note"]
     ordering = ["-pk"]
-    fields = ["created_at", "wallet_user", "kind", "key", "about", *(amount(name) for name in BUCKETS)]
-    fields += ["before", "after", "note", "author"]
-    readonly_fields = fields
+    readonly_fields = (
+        *("created_at", "wallet_user", "kind", "key", "about"),
+        *(amount(name) for name in BUCKETS),
+        *("before", "after", "note", "author"),
+    )
+    fields = readonly_fields
 
-    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
         return lookup == "wallet__user__exact" or super().lookup_allowed(lookup, value, request)
 
     @admin.display(description="wallet", ordering="wallet__user__email")
@@ -149,8 +157,8 @@ def _resume(request: HttpRequest, breaker: Breaker, data: dict[str, Any]) -> str
 class BreakerAdmin(ReadOnlyAdmin):
     """There is one breaker, so its list is its page; its row appears with the first pause."""
 
-    fields = ["state", "reason", "opened_at", "retry_at"]
-    readonly_fields = fields
+    readonly_fields = ("state", "reason", "opened_at", "retry_at")
+    fields = readonly_fields
     buttons = (
         Button(
             "pause",
@@ -224,7 +232,8 @@ class UpstreamBalanceAdmin(ReadOnlyAdmin):
     list_display = ["read_at", amount("millicredits", "KIE credits")]
     list_filter = ["read_at"]
     ordering = ["-read_at"]
-    fields = readonly_fields = ["read_at", amount("millicredits", "KIE credits")]
+    readonly_fields = ("read_at", amount("millicredits", "KIE credits"))
+    fields = readonly_fields
 
 
 admin.site.unregister(User)

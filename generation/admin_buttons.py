@@ -1,0 +1,96 @@
+"""What an operator may do to a generation; each button calls one verb."""
+
+from typing import Any
+
+from django.db import transaction
+from django.http import HttpRequest
+
+from accounts.admin_buttons import Button
+from accounts.errors import Refused
+from accounts.models import IdempotencyKey
+from billing import ledger
+from billing.admin_forms import GiftForm
+from billing.admin_money import PERMISSION, booked, once
+from generation import lifecycle
+from generation.models import Generation
+
+CHANGE = "generation.change_generation"
+
+
+def _check_now(request: HttpRequest, generation: Generation, data: dict[str, Any]) -> str:
+    if not lifecycle.check_now(generation):
+        raise Refused("not_watched", "Nothing more is expected of this generation.", status=409)
+    return "It is looked at now."
+
+
+def _fail(request: HttpRequest, generation: Generation, data: dict[str, Any]) -> str:
+    if not lifecycle.fail(generation, by=str(request.user)):
+        raise Refused("already_ended", "This generation has ended already.", status=409)
+    return "Failed, and the held credits were returned."
+
+
+def _repeat(request: HttpRequest, generation: Generation, data: dict[str, Any]) -> str:
+    operator: Any = request.user
+    with transaction.atomic():
+        key, kept = f"repeat:{data['token']}", {"fingerprint": str(generation.pk), "status": 202, "body": ""}
+        if not IdempotencyKey.objects.get_or_create(user=operator, key=key, defaults=kept)[1]:
+            raise Refused("already_done", "This was done before, once. Look at the newest generations.", status=409)
+        again = lifecycle.repeat(generation, by=str(operator))
+    return f"It runs again as {again.pk}."
+
+
+def _refund(request: HttpRequest, generation: Generation, data: dict[str, Any]) -> str:
+    about, note = generation.about, data["reason"]
+    author: Any = request.user
+    key = f"refund:{about}"
+    entry = once(key, lambda: ledger.refund(about, data["amount"], note=note, author=author))
+    return booked(entry, "Refunded")
+
+
+def _receipt(generation: Generation) -> ledger.Receipt:
+    return ledger.receipts([generation.about])[generation.about]
+
+
+def _refundable(generation: Generation) -> bool:
+    """Whether it was charged, and nothing of that was refunded yet."""
+    receipt = _receipt(generation)
+    return receipt.charged > 0 and not receipt.refunded
+
+
+BUTTONS = (
+    Button(
+        "check",
+        "Check now",
+        CHANGE,
+        _check_now,
+        "KIE is asked for the state at once:",
+        shown=lambda generation: generation.check_at is not None,
+        bulk=True,
+    ),
+    Button(
+        "fail",
+        "Fail and refund",
+        CHANGE,
+        _fail,
+        "The generation ends as failed, and its held credits go back to the customer. KIE may still charge us for:",
+        shown=lambda generation: not generation.terminal,
+        bulk=True,
+    ),
+    Button(
+        "repeat",
+        "Run again",
+        CHANGE,
+        _repeat,
+        "The same request is made once more for its customer, who pays today's price if it succeeds:",
+    ),
+    Button(
+        "refund",
+        "Refund…",
+        PERMISSION,
+        _refund,
+        "Charged credits are given back, once, for:",
+        form=GiftForm,
+        initial=lambda generation: {"amount": _receipt(generation).charged},
+        shown=_refundable,
+    ),
+)
