@@ -34,7 +34,7 @@ def fingerprint(request: Request) -> str:
 
 def _insert(request: Request, key: str) -> IdempotencyKey | None:
     """The new row of this key, or None when the key was used before."""
-    row = IdempotencyKey(user=request.user, key=key, fingerprint=fingerprint(request), status=0, body=None)
+    row = IdempotencyKey(user=request.user, key=key, fingerprint=fingerprint(request), status=0, body={})
     IdempotencyKey.objects.bulk_create([row], ignore_conflicts=True)
     return IdempotencyKey.objects.filter(user=request.user, key=key, status=0).first()
 

@@ -8,6 +8,7 @@ from django.http import Http404
 from rest_framework.exceptions import APIException, NotFound, ValidationError
 from rest_framework.exceptions import PermissionDenied as ApiPermissionDenied
 from rest_framework.response import Response
+from rest_framework.settings import api_settings
 
 from accounts.errors import Refused
 
@@ -28,6 +29,7 @@ def _field_errors(detail: Any, path: str = "") -> list[dict[str, str]]:
         return [e for name, d in detail.items() for e in _field_errors(d, f"{path}.{name}" if path else str(name))]
     if isinstance(detail, list):
         return [e for d in detail for e in _field_errors(d, path)]
+    path = path.removesuffix(api_settings.NON_FIELD_ERRORS_KEY)
     return [{"field": path, "code": getattr(detail, "code", "invalid"), "message": str(detail)}]
 
 

@@ -24,19 +24,17 @@ def asks_again(error: OperationalError) -> bool:
 def atomically(function: Callable[P, T]) -> Callable[P, T]:
     """Run `function` as one transaction, the whole of it again after a deadlock, a bounded number of times.
 
-    Inside a larger transaction it becomes part of that one, and the outermost is the one to be retried.
+    Inside a larger transaction it is a savepoint, so that a refusal undoes it; the outermost is the one to be retried.
     """
 
     @wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
-        if connection.in_atomic_block:
-            return function(*args, **kwargs)
-        for attempt in range(ATTEMPTS):
+        for attempt in range(1 if connection.in_atomic_block else ATTEMPTS):
             try:
                 with transaction.atomic():
                     return function(*args, **kwargs)
             except OperationalError as error:
-                if attempt + 1 == ATTEMPTS or not asks_again(error):
+                if connection.in_atomic_block or attempt + 1 == ATTEMPTS or not asks_again(error):
                     raise
                 time.sleep(random.uniform(0.01, 0.05) * 2**attempt)
         raise AssertionError("unreachable")

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from django.conf import settings
+from django.db.models import Q
 from django.utils import timezone
 
 from billing import alerts
@@ -23,7 +24,8 @@ def pause(reason: str, *, seconds: float | None = None) -> None:
     breaker = Breaker.objects.filter(name=KIE)
     if seconds:
         # A short pause never shortens a longer one, nor one that waits for the account.
-        breaker.filter(opened_at=None).update(opened_at=now, retry_at=retry_at, reason=reason[:300])
+        over = Q(opened_at=None) | Q(retry_at__lt=retry_at)
+        breaker.filter(over).update(opened_at=now, retry_at=retry_at, reason=reason[:300])
         return
     if breaker.exclude(opened_at__isnull=False, retry_at=None).update(
         opened_at=now, retry_at=None, reason=reason[:300]

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -41,7 +42,7 @@ def all_at_once(jobs: list[Callable[[], Any]]) -> list[Any]:
 def test_fifty_holds_of_a_hundred_against_a_thousand_let_ten_through(bob: User) -> None:
     """R-LED1"""
     ledger.top_up(bob, 1000, payment="pay")
-    results = all_at_once([lambda n=n: ledger.hold(bob.pk, 100, about=f"job{n}") for n in range(50)])
+    results = all_at_once([partial(ledger.hold, bob.pk, 100, about=f"job{n}") for n in range(50)])
     assert sum(isinstance(result, Entry) for result in results) == 10
     assert sum(isinstance(result, Refused) for result in results) == 40
     wallet = Wallet.objects.get(pk=bob.pk)
@@ -54,7 +55,7 @@ def test_charging_and_returning_at_the_same_moment_settles_once(alice: User) -> 
         about = f"job{number}"
         ledger.hold(alice.pk, 100, about=about)
         charges = [100, 0, 100, 0]
-        results = all_at_once([lambda charge=charge: ledger.settle(about, charge) for charge in charges])
+        results = all_at_once([partial(ledger.settle, about, charge) for charge in charges])
         assert {result.spent for result in results if isinstance(result, Entry)} in ({0}, {100})
         assert Entry.objects.filter(key=f"settle:{about}").count() == 1
     assert Wallet.objects.get(pk=alice.pk).held == 0

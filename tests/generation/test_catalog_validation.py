@@ -207,9 +207,7 @@ def test_an_input_that_is_no_object_is_refused(value):
     assert faults("google/nano-banana", value) == {("", "type"): "must be an object"}
 
 
-@pytest.mark.parametrize(
-    "address", ["http://a.example/x", URL, "upload:0f8fad5b-d9cb-469f-a165-70867728950e"]
-)
+@pytest.mark.parametrize("address", ["http://a.example/x", URL, "upload:0f8fad5b-d9cb-469f-a165-70867728950e"])
 def test_addresses_of_files_are_accepted(address):
     assert normal("recraft/crisp-upscale", {"image": address}) == {"image": address}
 

@@ -192,9 +192,7 @@ def test_true_is_not_the_number_one():
 def test_a_sum_that_does_not_end_is_rounded_up():
     entry = catalog.get("bytedance/seedance-1.5-pro")
     # 1.75 x 5 = 8.75 exactly; 3.24 stays 3.24; 1.31072 becomes 1.311
-    values = catalog.validate(
-        entry, {**entry.example, "resolution": "480p", "duration": 5, "generate_audio": False}
-    )
+    values = catalog.validate(entry, {**entry.example, "resolution": "480p", "duration": 5, "generate_audio": False})
     assert pricing.cost(entry, values).millicredits == 8_750
     assert cost("qwen/image-edit", image_size="square").millicredits == 1_311
     assert Decimal("3.24") * 1000 == cost("seedream/5-flash-text-to-image").millicredits

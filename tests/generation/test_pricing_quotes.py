@@ -28,9 +28,7 @@ def test_the_price_is_rounded_up_to_a_whole_millicredit_and_is_at_least_one(cost
     assert pricing.price_millicredits(cost, Decimal(markup)) == price
 
 
-@pytest.mark.parametrize(
-    "markup", [1.5, 2, "1.5", Decimal(0), Decimal(-1), Decimal("NaN"), Decimal("Infinity")]
-)
+@pytest.mark.parametrize("markup", [1.5, 2, "1.5", Decimal(0), Decimal(-1), Decimal("NaN"), Decimal("Infinity")])
 def test_a_markup_must_be_a_positive_decimal(markup):
     with pytest.raises(ValueError, match="markup"):
         pricing.price_millicredits(1_000, markup)

@@ -20,7 +20,7 @@ from django.utils import timezone
 from django_q.models import Schedule
 from django_q.tasks import async_task
 
-from generation import tasks
+from generation import lifecycle, tasks
 from generation.models import Heartbeat
 
 LOOK_SECONDS = 1.0
@@ -44,13 +44,16 @@ class Command(BaseCommand):
 
     def _run_cluster(self) -> None:
         """One cluster, from its start until it ends, hangs or is to stop."""
-        async_task("generation.tasks.sweep")
-        started = timezone.now()
+        started = asked = timezone.now()
         command = [sys.executable, sys.argv[0], "qcluster"]
         cluster = subprocess.Popen(command, start_new_session=True)
         while not self.stopping and cluster.poll() is None:
             time.sleep(LOOK_SECONDS)
-            if timezone.now() - started > SILENCE and silent():
+            now = timezone.now()
+            if silent(lifecycle.lease()) and now - asked > lifecycle.lease():
+                async_task("generation.tasks.sweep")
+                asked = now
+            if now - started > SILENCE and silent(SILENCE):
                 self.stderr.write("The queue has fallen silent; restarting its workers.")
                 break
         if self.stopping and cluster.poll() is None:
@@ -66,13 +69,14 @@ def schedule() -> None:
     for function, minutes in orders.items():
         values = {"schedule_type": Schedule.MINUTES, "minutes": minutes, "repeats": -1, "cluster": None}
         Schedule.objects.update_or_create(name=function, defaults={"func": function, **values})
+    async_task("generation.tasks.sweep")
     async_task("generation.tasks.read_balance")
 
 
-def silent() -> bool:
-    """Whether no sweep has shown itself for too long."""
+def silent(limit: timedelta) -> bool:
+    """Whether no sweep has shown itself for so long."""
     close_old_connections()
-    return not Heartbeat.objects.filter(name=tasks.SWEEP, at__gt=timezone.now() - SILENCE).exists()
+    return not Heartbeat.objects.filter(name=tasks.SWEEP, at__gt=timezone.now() - limit).exists()
 
 
 def _wait(cluster: subprocess.Popen[bytes]) -> None:

@@ -1,0 +1,84 @@
+import pytest
+from django.utils import timezone
+
+from billing import ledger, views
+from billing.models import Entry, Wallet
+from tests.pages.conftest import browser_of, failed, requested, succeeded
+
+pytestmark = pytest.mark.django_db
+
+
+def test_available_held_and_settled_are_shown_apart(browser, alice, text_of):
+    requested(alice)
+    page = text_of(browser.get("/balance/"))
+    assert '<div class="stat-label">Available</div><div class="stat-number">995</div>' in page
+    assert '<div class="stat-label">Held</div><div class="stat-number">5</div>' in page
+    assert '<div class="stat-label">Settled</div><div class="stat-number">1000</div>' in page
+
+
+def test_a_hold_and_its_end_read_well_and_lead_to_the_generation(browser, alice, text_of):
+    charged, returned = succeeded(alice), failed(alice)
+    page = text_of(browser.get("/balance/"))
+    assert f'Held 5 for <a href="/generations/{charged.pk}/">Nano Banana</a>' in page
+    assert f'Charged 5 for <a href="/generations/{charged.pk}/">Nano Banana</a>' in page
+    assert f'Returned 5 for <a href="/generations/{returned.pk}/">Nano Banana</a>' in page
+
+
+def test_opening_plus_in_minus_out_is_closing_on_every_page(browser, alice, olga, monkeypatch):
+    monkeypatch.setattr(views, "PAGE", 3)
+    ledger.refund(succeeded(alice).about, 1000, note="sorry", author=olga)
+    failed(alice)
+    ledger.adjust(alice, -2500, reason="fix:1", note="counted twice", author=olga)
+    requested(alice)
+    Entry.objects.all()
+    address, seen, opening = "/balance/", 0, None
+    while address:
+        context = browser.get(address).context
+        statement = context["statement"]
+        assert statement["opening"] + statement["in"] - statement["out"] - statement["expired"] == statement["closing"]
+        assert opening in (None, statement["closing"])
+        if opening is None:
+            wallet = Wallet.objects.get(pk=alice.pk)
+            assert statement["closing"] == wallet.available + wallet.held
+        opening, seen = statement["opening"], seen + len(statement["rows"])
+        address = f"/balance/?before={context['older']}".replace("+", "%2B") if context["older"] else ""
+    assert opening == 0
+    assert seen == Entry.objects.filter(wallet_id=alice.pk).count()
+
+
+def test_entries_of_the_same_moment_are_each_shown_once(browser, bob, monkeypatch):
+    monkeypatch.setattr(views, "PAGE", 2)
+    moment = timezone.now()
+    for number in range(5):
+        values = {"available": 1000, "outside": -1000, "created_at": moment, "kind": "grant"}
+        Entry.objects.create(wallet_id=bob.pk, key=f"gift:{number}", **values)
+    keys, context = [], browser_of(bob).get("/balance/").context
+    while True:
+        keys += [row.entry.key for row in context["statement"]["rows"]]
+        if not context["older"]:
+            break
+        context = browser_of(bob).get("/balance/", {"before": context["older"]}).context
+    assert sorted(keys) == [f"gift:{number}" for number in range(5)]
+
+
+@pytest.mark.parametrize("cursor", ["x", "_", "2026-01-01_1", "2026-13-01T00:00:00+00:00_1", "²_²"])
+def test_a_cursor_that_is_none_shows_the_newest(browser, cursor):
+    assert len(browser.get("/balance/", {"before": cursor}).context["statement"]["rows"]) == 1
+
+
+def test_the_number_of_queries_does_not_grow(browser, alice, django_assert_num_queries):
+    succeeded(alice)
+    with django_assert_num_queries(6) as few:
+        browser.get("/balance/")
+    for _ in range(4):
+        succeeded(alice)
+    with django_assert_num_queries(len(few.captured_queries)):
+        browser.get("/balance/")
+
+
+def test_someone_without_any_movement_sees_an_empty_statement(bob, text_of):
+    assert "No movement yet" in text_of(browser_of(bob).get("/balance/"))
+
+
+def test_the_balance_is_for_its_owner(client):
+    assert client.get("/balance/")["Location"] == "/accounts/login/?next=/balance/"
