@@ -10,6 +10,20 @@ from rest_framework.response import Response
 from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.views import APIView
 
+from accounts.models import ApiKey, User
+
+
+def user_of(request: Request) -> User:
+    """The caller: every endpoint that asks is one that needs a key."""
+    assert isinstance(request.user, User)
+    return request.user
+
+
+def key_of(request: Request) -> ApiKey:
+    """The key that the caller used."""
+    assert isinstance(request.auth, ApiKey)
+    return request.auth
+
 
 class Pages(CursorPagination):
     """Newest first; `{next, previous, results}`. A cursor stays right while rows are added in front of it."""
@@ -25,6 +39,8 @@ class KeyThrottle(SimpleRateThrottle):
 
     cache = caches["throttle"]
     scope = "api"
+    num_requests: int
+    duration: int
 
     def get_rate(self) -> str:
         return f"{settings.API_RATE_PER_MINUTE}/min"

@@ -15,6 +15,7 @@ from django.db import OperationalError, transaction
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.api import user_of
 from accounts.errors import Refused
 from accounts.models import IdempotencyKey
 
@@ -34,13 +35,13 @@ def fingerprint(request: Request) -> str:
 
 def _insert(request: Request, key: str) -> IdempotencyKey | None:
     """The new row of this key, or None when the key was used before."""
-    row = IdempotencyKey(user=request.user, key=key, fingerprint=fingerprint(request), status=0, body={})
+    row = IdempotencyKey(user=user_of(request), key=key, fingerprint=fingerprint(request), status=0, body={})
     IdempotencyKey.objects.bulk_create([row], ignore_conflicts=True)
-    return IdempotencyKey.objects.filter(user=request.user, key=key, status=0).first()
+    return IdempotencyKey.objects.filter(user=user_of(request), key=key, status=0).first()
 
 
 def _replay(request: Request, key: str) -> Response:
-    row = IdempotencyKey.objects.get(user=request.user, key=key)
+    row = IdempotencyKey.objects.get(user=user_of(request), key=key)
     if row.fingerprint != fingerprint(request):
         message = "This Idempotency-Key was used for another request; use a new key."
         raise Refused("idempotency_key_reused", message, status=422)

@@ -15,7 +15,7 @@ from accounts.errors import Refused
 
 def problem(status: int, code: str, detail: str, **data: Any) -> Response:
     """`{type, title, status, detail, code, …data}`; an integer `retry_after_seconds` becomes `Retry-After` too."""
-    body = {"type": f"urn:kieplatform:problem:{code}", "title": HTTPStatus(status).phrase}
+    body: dict[str, Any] = {"type": f"urn:kieplatform:problem:{code}", "title": HTTPStatus(status).phrase}
     body |= {"status": status, "detail": detail, "code": code, **data}
     response = Response(body, status=status, content_type="application/problem+json")
     if seconds := data.get("retry_after_seconds"):

@@ -144,9 +144,19 @@ class Receipt:
 
 def receipts(abouts: Sequence[str]) -> dict[str, Receipt]:
     """The receipts of many jobs with one query; always read from the entries (R-REF6, R-LED7)."""
-    kinds = {"held": ("hold", "held"), "charged": ("settle", "spent")}
-    kinds |= {"returned": ("settle", "available"), "refunded": ("refund", "available")}
-    sums = {name: Sum(bucket, filter=Q(kind=kind), default=0) for name, (kind, bucket) in kinds.items()}
-    rows = Entry.objects.filter(about__in=abouts).values("about").annotate(**{f"sum_{n}": s for n, s in sums.items()})
-    found = {row["about"]: Receipt(**{name: row[f"sum_{name}"] for name in kinds}) for row in rows}
+
+    def total(kind: str, bucket: str) -> Sum:
+        return Sum(bucket, filter=Q(kind=kind), default=0)
+
+    sums = (
+        Entry.objects.filter(about__in=abouts)
+        .values_list("about")
+        .annotate(
+            sum_held=total("hold", "held"),
+            sum_charged=total("settle", "spent"),
+            sum_returned=total("settle", "available"),
+            sum_refunded=total("refund", "available"),
+        )
+    )
+    found = {about: Receipt(*amounts) for about, *amounts in sums}
     return {about: found.get(about, Receipt()) for about in abouts}

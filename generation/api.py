@@ -12,10 +12,9 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api import ApiView, Pages
+from accounts.api import ApiView, Pages, key_of, user_of
 from accounts.errors import Refused
 from accounts.idempotency import idempotent
-from accounts.models import User
 from billing import ledger
 from billing.amounts import format_credits, parse_credits
 from generation import catalog, files, lifecycle, offers, pricing
@@ -109,9 +108,9 @@ class Quotes(ApiView):
     def post(self, request: Request) -> Response:
         """What a generation would cost. Nothing is held."""
         asked = _parse(QuoteIn, request)
-        quote = offers.quote(_user(request), asked["model"], asked["input"])
+        quote = offers.quote(user_of(request), asked["model"], asked["input"])
         body = {
-            "quote": offers.sign(_user(request), asked["model"], quote),
+            "quote": offers.sign(user_of(request), asked["model"], quote),
             "price": quote.price_millicredits,
             "exact": quote.cost.exact,
             "input": quote.input,
@@ -203,10 +202,10 @@ class Generations(ApiView):
         """Request a generation. The credits are held now, and charged when the result is stored."""
         asked = _parse(GenerationIn, request)
         generation = lifecycle.request(
-            _user(request),
+            user_of(request),
             asked["model"],
             asked["input"],
-            api_key=request.auth,
+            api_key=key_of(request),
             quote_token=asked.get("quote", ""),
             max_price=asked.get("max_price"),
             metadata=asked.get("metadata"),
@@ -267,12 +266,7 @@ def represent(generations: list[Generation]) -> list[dict[str, Any]]:
 
 def _visible(request: Request) -> QuerySet[Generation]:
     """The caller's own generations: everyone else's do not exist (R-API3)."""
-    return Generation.objects.filter(user=_user(request)).prefetch_related("assets")
-
-
-def _user(request: Request) -> User:
-    assert isinstance(request.user, User)
-    return request.user
+    return Generation.objects.filter(user=user_of(request)).prefetch_related("assets")
 
 
 def _parse(shape: type[serializers.Serializer], request: Request) -> dict[str, Any]:

@@ -18,7 +18,7 @@ _SAFE_INLINE = ("image/", "video/", "audio/")
 
 def link(asset: Asset, *, preview: bool = False) -> str:
     """The path of a result, or of its preview picture, good for a day. Whoever has it can read the file."""
-    name = (asset.preview if preview else asset.file).name
+    name = str(asset.preview if preview else asset.file)
     token = signing.dumps([str(asset.pk), int(preview)], salt=SALT, compress=False)
     return reverse("file", args=[token, name.rpartition("/")[2]])
 
@@ -31,7 +31,7 @@ def serve(request: HttpRequest, token: str, name: str) -> HttpResponseBase:
         asset = Asset.objects.get(pk=pk)
     except (signing.BadSignature, Asset.DoesNotExist):
         raise Http404 from None
-    path = (asset.preview if preview else asset.file).name
+    path = str(asset.preview if preview else asset.file)
     content_type = "image/webp" if preview else asset.content_type
     response = _content(request, default_storage.open(path), default_storage.size(path), content_type)
     inline = content_type.startswith(_SAFE_INLINE) and "download" not in request.GET

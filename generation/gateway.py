@@ -16,19 +16,15 @@ from generation.models import Exchange, Generation
 MAX_RECORDED_CHARACTERS = 20_000
 
 
-@lru_cache(maxsize=1)
-def _client(process: int) -> Client:
-    return Client(
-        settings.KIE_BASE_URL,
-        settings.KIE_UPLOAD_URL,
-        settings.KIE_API_KEY,
-        timeout_seconds=settings.KIE_TIMEOUT_SECONDS,
-    )
+@lru_cache(maxsize=4)
+def _client(process: int, base_url: str, upload_url: str, key: str, timeout_seconds: float) -> Client:
+    return Client(base_url, upload_url, key, timeout_seconds=timeout_seconds)
 
 
 def client() -> Client:
     """This process's client: a forked worker must not share its parent's connections."""
-    return _client(os.getpid())
+    address = settings.KIE_BASE_URL, settings.KIE_UPLOAD_URL
+    return _client(os.getpid(), *address, settings.KIE_API_KEY, settings.KIE_TIMEOUT_SECONDS)
 
 
 @dataclass(frozen=True)

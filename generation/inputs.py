@@ -6,6 +6,7 @@ are checked when the generation is requested and replaced by what KIE understand
 
 import uuid
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -49,9 +50,9 @@ def check(entry: catalog.Entry, user: User, values: dict[str, Any]) -> list[cata
         return run
 
     for path in catalog.file_fields(entry):
-        transform(values, path, checked(path, lambda value: _file_problem(user, value)))
-    for path in catalog.generation_fields(entry):
-        transform(values, path, checked(path, lambda value: _source_problem(entry, user, value)))
+        transform(values, path, checked(path, partial(_file_problem, user)))
+    for path, models in catalog.generation_fields(entry).items():
+        transform(values, path, checked(path, partial(_source_problem, user, models)))
     return errors
 
 
@@ -70,9 +71,9 @@ def _file_problem(user: User, value: str) -> str:
     return ""
 
 
-def _source_problem(entry: catalog.Entry, user: User, value: str) -> str:
-    source = _find(Generation, value, user=user, state=Generation.State.SUCCEEDED)
-    return "" if source and source.kie_task_id else "must be the id of a finished generation of yours"
+def _source_problem(user: User, models: list[str], value: str) -> str:
+    source = _find(Generation, value, user=user, state=Generation.State.SUCCEEDED, model__in=models)
+    return "" if source and source.kie_task_id else "must be the id of a fitting, finished generation of yours"
 
 
 def _find(model: Any, key: str, **conditions: Any) -> Any:
@@ -99,6 +100,6 @@ def _handed_over(value: str) -> str:
     if not value.startswith(UPLOAD):
         return value
     upload = Upload.objects.get(pk=value.removeprefix(UPLOAD))
-    extension = upload.file.name.rpartition(".")[2]
+    extension = str(upload.file.name).rpartition(".")[2]
     with upload.file.open("rb") as file:
         return client().upload(file, f"{uuid.uuid4().hex}.{extension}", upload.content_type)

@@ -106,7 +106,7 @@ def note(generation: Generation, why: str, by: str = "platform") -> None:
 def move(generation: Generation, state: str, why: str, **changes: Any) -> bool:
     """Change an open generation's state if it still is what `generation` says; True when this call did it."""
     assert state in Generation.OPEN, "a generation ends through `finish` only (R-REF4)"
-    rows = Generation.objects.filter(pk=generation.pk, state=generation.state)
+    rows = Generation.objects.filter(pk=generation.pk, state=generation.state, finished_at=None)
     if not rows.update(state=state, **changes):
         return False
     _event(generation, generation.state, state, why)

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, Min
+from django.db.models import Count, Min, QuerySet
 from django.utils import timezone
 
 from billing import alerts, upstream
@@ -29,8 +29,12 @@ def submit_waiting(limit: int = 50) -> int:
 
 def due() -> bool:
     """Whether something waits that may be submitted now."""
-    waiting = Generation.objects.filter(state=State.QUEUED, check_at__lte=timezone.now())
-    return waiting.exists() and not upstream.paused()
+    return _waiting().exists() and not upstream.paused()
+
+
+def _waiting() -> QuerySet[Generation]:
+    now = timezone.now()
+    return Generation.objects.filter(state=State.QUEUED, check_at__lte=now, deadline__gt=now)
 
 
 # Choosing
@@ -61,12 +65,11 @@ def take_next() -> Generation | None:
 
 def _fairest() -> Generation | None:
     """The oldest due generation of the user who got the fewest of KIE's recent slots (R-UP6)."""
-    now = timezone.now()
-    due = Generation.objects.filter(state=State.QUEUED, check_at__lte=now)
+    due = _waiting()
     waiting = dict(due.values_list("user_id").annotate(since=Min("created_at")).order_by())
     if not waiting:
         return None
-    window = SubmitSlot.objects.filter(used_at__gt=_window_start(now), user__in=waiting)
+    window = SubmitSlot.objects.filter(used_at__gt=_window_start(timezone.now()), user__in=waiting)
     served = dict(window.values_list("user_id").annotate(n=Count("id")).order_by())
     user = min(waiting, key=lambda user: (served.get(user, 0), waiting[user]))
     locked = due.select_for_update(skip_locked=True, of=("self",)).filter(user_id=user)

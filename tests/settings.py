@@ -1,5 +1,7 @@
 """The project's settings with what tests need otherwise."""
 
+import os
+
 from kieplatform.settings import *  # noqa: F403
 
 SECRET_KEY = "only-for-tests"
@@ -12,7 +14,7 @@ EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):  # noqa: F405
     # A file, because threads of one process do not wait for each other on a database in memory.
-    DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}  # noqa: F405
+    DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / f"test-{os.getpid()}.sqlite3")}  # noqa: F405
     DATABASES["default"]["OPTIONS"]["init_command"] += "PRAGMA synchronous=OFF;"  # noqa: F405
 
 STATIC_ROOT = None

@@ -62,9 +62,14 @@ def _texts(values: dict[str, Any], field: str) -> list[str]:
 
 def _surcharges(price: dict[str, Any], values: dict[str, Any]) -> float:
     return sum(
-        surcharge["credits"] * max(0, len(values.get(surcharge["field"]) or []) - surcharge.get("free_items", 0))
+        surcharge["credits"] * max(0, _items(values.get(surcharge["field"])) - surcharge.get("free_items", 0))
         for surcharge in price.get("surcharges", [])
     )
+
+
+def _items(value: Any) -> int:
+    """How many files a field names: one address, or a list of them."""
+    return len(value) if isinstance(value, list) else bool(value)
 
 
 def _token_cost(price: dict[str, Any], values: dict[str, Any]) -> float:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from allauth.account.models import EmailAddress
 from django.core.management.base import BaseCommand, CommandParser
 
 from accounts.errors import Refused
@@ -57,7 +58,7 @@ def person(email: str, **fields: Any) -> tuple[User, bool]:
     if user:
         return user, False
     user = User.objects.create_user(email, PASSWORD, **fields)
-    user.emailaddress_set.create(email=email, verified=True, primary=True)
+    EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
     welcome(user)
     return user, True
 
