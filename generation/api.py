@@ -28,6 +28,7 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 )
 
 
+@extend_schema_field({"type": "string", "format": "decimal", "examples": ["12.5"]})
 class CreditsField(serializers.Field):
     """Credits as decimal strings, "12.5"; millicredits inside."""
 

@@ -4,3 +4,7 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kieplatform.settings")
 application = get_wsgi_application()
+
+from kieplatform.checks import refuse_unsafe_start  # noqa: E402
+
+refuse_unsafe_start()
