@@ -24,13 +24,13 @@ def test_a_hold_and_its_end_read_well_and_lead_to_the_generation(browser, alice,
     assert f'Returned 5 for <a href="/generations/{returned.pk}/">Nano Banana</a>' in page
 
 
-def test_opening_plus_in_minus_out_is_closing_on_every_page(browser, alice, olga, monkeypatch):
-    monkeypatch.setattr(views, "PAGE", 3)
+def test_opening_plus_in_minus_out_is_closing_on_every_page(browser, alice, olga):
+    for number in range(views.PAGE):
+        ledger.grant(alice, 100, reason=f"gift:{number}")
     ledger.refund(succeeded(alice).about, 1000, note="sorry", author=olga)
     failed(alice)
     ledger.adjust(alice, -2500, reason="fix:1", note="counted twice", author=olga)
     requested(alice)
-    Entry.objects.all()
     address, seen, opening = "/balance/", 0, None
     while address:
         context = browser.get(address).context
@@ -46,10 +46,10 @@ def test_opening_plus_in_minus_out_is_closing_on_every_page(browser, alice, olga
     assert seen == Entry.objects.filter(wallet_id=alice.pk).count()
 
 
-def test_entries_of_the_same_moment_are_each_shown_once(browser, bob, monkeypatch):
-    monkeypatch.setattr(views, "PAGE", 2)
+def test_entries_of_the_same_moment_are_each_shown_once(bob):
     moment = timezone.now()
-    for number in range(5):
+    count = 2 * views.PAGE + 1
+    for number in range(count):
         values = {"available": 1000, "outside": -1000, "created_at": moment, "kind": "grant"}
         Entry.objects.create(wallet_id=bob.pk, key=f"gift:{number}", **values)
     keys, context = [], browser_of(bob).get("/balance/").context
@@ -58,7 +58,8 @@ def test_entries_of_the_same_moment_are_each_shown_once(browser, bob, monkeypatc
         if not context["older"]:
             break
         context = browser_of(bob).get("/balance/", {"before": context["older"]}).context
-    assert sorted(keys) == [f"gift:{number}" for number in range(5)]
+    assert len(keys) == count
+    assert set(keys) == {f"gift:{number}" for number in range(count)}
 
 
 @pytest.mark.parametrize("cursor", ["x", "_", "2026-01-01_1", "2026-13-01T00:00:00+00:00_1", "²_²"])

@@ -21,7 +21,7 @@ def test_a_waiting_generation_says_until_when_the_credits_come_back(browser, ali
     page = text_of(browser.get(f"/generations/{generation.pk}/"))
     assert "Waiting in line" in page
     assert "returned automatically by" in page
-    assert f'datetime="{generation.deadline.isoformat(timespec="seconds")}' in page.replace("+00:00", "+00:00")
+    assert f'datetime="{generation.deadline.isoformat()}"' in page
     assert "Cancel" in page
 
 
@@ -83,9 +83,10 @@ def test_the_receipt_is_what_the_ledger_says(browser, alice, olga):
     generation = succeeded(alice)
     ledger.refund(generation.about, 2000, note="sorry", author=olga)
     receipt = browser.get(f"/generations/{generation.pk}/").context["receipt"]
+    booked = ledger.receipts([generation.about])[generation.about]
     lines = {line.words: line.amount for line in receipt["lines"]}
     assert lines == {"Held": 5000, "Charged": 5000, "Returned": 0, "Refunded": 2000}
-    assert receipt["total"] == ledger.charged(generation.about) == 3000
+    assert receipt["total"] == booked.charged - booked.refunded == 3000
 
 
 def test_the_receipt_does_not_tell_the_markup(browser, alice):

@@ -3,7 +3,7 @@
 import pytest
 from django.http import QueryDict
 
-from generation import catalog, forms, offers
+from generation import catalog, forms, labels, offers
 from generation.models import Generation, ModelSwitch
 from tests.pages.conftest import BANANA, succeeded
 from tests.pages.controls import of_form
@@ -38,7 +38,7 @@ def test_an_untouched_form_says_nothing_but_defaults(entry, browser):
     values = forms.parse(entry.schema, posted(of_form(browser.get(f"/models/{entry.id}/"))))
     for name, value in values.items():
         field = entry.schema["properties"][name]
-        assert value == [] or forms.as_text(value) == forms.as_text(field.get("default")), name
+        assert value == [] or labels.as_text(value) == labels.as_text(field.get("default")), name
 
 
 def test_deprecated_fields_are_not_offered(browser):
@@ -95,4 +95,4 @@ def test_anonymous_people_see_the_form_and_are_asked_to_sign_in(client):
     ],
 )
 def test_names_are_shown_as_people_say_them(name, schema, wanted):
-    assert forms.label(name, schema) == wanted
+    assert labels.label(name, schema) == wanted

@@ -1,0 +1,278 @@
+"""The pages of generations: the history, and one generation with its results and receipt."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import ValidationError
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.cache import patch_vary_headers
+from django.utils.dateparse import parse_datetime
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.errors import Refused
+from accounts.requests import SignedInRequest, wants_part
+from billing.models import Entry
+from generation import catalog, files, forms, labels, lifecycle
+from generation.models import Asset, Generation
+
+PAGE = 24
+FAST_SECONDS = 60
+SHOWN_TEXT_BYTES = 100_000
+State = Generation.State
+
+FILTERS = {
+    "open": ("In progress", Generation.OPEN),
+    "succeeded": ("Finished", (State.SUCCEEDED,)),
+    "failed": ("Failed", (State.FAILED,)),
+    "canceled": ("Canceled", (State.CANCELED,)),
+}
+
+
+@dataclass(frozen=True)
+class Result:
+    """An asset with its addresses; `text` is its content where that is text."""
+
+    asset: Asset
+    url: str
+    preview: str
+    text: str
+
+
+def owned(request: HttpRequest, pk: Any) -> Generation:
+    """The signed-in user's generation; anybody else's does not exist (R-API3)."""
+    try:
+        return Generation.objects.get(pk=pk, user_id=request.user.pk or 0)
+    except (Generation.DoesNotExist, ValidationError, ValueError):
+        raise Http404 from None
+
+
+# The history
+
+
+@login_required
+@require_GET
+def generations(request: SignedInRequest) -> HttpResponse:
+    """The user's generations, newest first, a page at a time; the cards alone for htmx."""
+    asked = {name: request.GET.get(name, "").strip() for name in ("q", "state", "kind")}
+    rows = _filtered(Generation.objects.filter(user=request.user), **asked)
+    rows = _older_than(rows, request.GET.get("before", ""))
+    page = list(rows.prefetch_related("assets").order_by("-created_at", "-id")[: PAGE + 1])
+    query = request.GET.copy()
+    if len(page) > PAGE:
+        query["before"] = _cursor(page[PAGE - 1])
+    context = asked | {
+        "tiles": [_tile(row) for row in page[:PAGE]],
+        "older": query.urlencode() if len(page) > PAGE else "",
+        "states": {name: words for name, (words, _) in FILTERS.items()},
+        "kinds": ["image", "video", "music", "speech", "audio", "text"],
+        "filtered": any(asked.values()) or "before" in request.GET,
+    }
+    template = "generation/_generations.html" if wants_part(request) else "generation/generations.html"
+    response = render(request, template, context)
+    patch_vary_headers(response, ["HX-Request"])
+    return response
+
+
+def _filtered(rows: QuerySet[Generation], q: str, state: str, kind: str) -> QuerySet[Generation]:
+    if state in FILTERS:
+        rows = rows.filter(state__in=FILTERS[state][1])
+    if kind:
+        rows = rows.filter(kind=kind)
+    if q:
+        named = [entry.id for entry in catalog.all() if q.lower() in entry.title.lower()]
+        rows = rows.filter(Q(model__in=named) | Q(model__icontains=q))
+    return rows
+
+
+def _cursor(row: Generation) -> str:
+    return f"{row.created_at.isoformat()}_{row.pk}"
+
+
+def _older_than(rows: QuerySet[Generation], cursor: str) -> QuerySet[Generation]:
+    """What comes after the cursor's row, also where several were created at the same moment."""
+    moment, _, key = cursor.partition("_")
+    try:
+        at, pk = parse_datetime(moment), uuid.UUID(key)
+    except ValueError:
+        return rows
+    return rows.filter(Q(created_at__lt=at) | Q(created_at=at, pk__lt=pk)) if at and at.tzinfo else rows
+
+
+def _tile(row: Generation) -> dict[str, Any]:
+    assets = list(row.assets.all())
+    pictured = next((asset for asset in assets if asset.preview), None)
+    return {
+        "generation": row,
+        "title": forms.title(row.model),
+        "preview": files.link(pictured, preview=True) if pictured else "",
+        "more": len(assets) - 1,
+        "excerpt": _excerpt(row),
+    }
+
+
+def _excerpt(row: Generation) -> str:
+    words = next((row.input[name] for name in ("prompt", "text", "title", "lyrics") if row.input.get(name)), "")
+    return words[:160] if isinstance(words, str) else ""
+
+
+# One generation
+
+
+@login_required
+@require_GET
+def generation(request: SignedInRequest, pk: uuid.UUID) -> HttpResponse:
+    return render(request, "generation/generation.html", _context(owned(request, pk)))
+
+
+@login_required
+@require_GET
+def card(request: SignedInRequest, pk: uuid.UUID) -> HttpResponse:
+    """The live part of the page; nothing (204) while it still is what the browser shows.
+
+    So a playing result or a focused button is only replaced when there is news.
+    """
+    row = owned(request, pk)
+    if not row.terminal and request.GET.get("seen") == _version(row):
+        return HttpResponse(status=204)
+    # 286 tells htmx to stop asking.
+    return render(request, "generation/_card.html", _context(row), status=286 if row.terminal else 200)
+
+
+@login_required
+@require_POST
+def cancel(request: SignedInRequest, pk: uuid.UUID) -> HttpResponse:
+    """Cancel while queued; a refusal is shown on the page."""
+    row = owned(request, pk)
+    try:
+        lifecycle.cancel(row)
+    except Refused as refused:
+        return render(
+            request, "generation/generation.html", _context(row) | {"refused": refused}, status=refused.status
+        )
+    return redirect("generation", pk=pk)
+
+
+def _pace(row: Generation) -> int:
+    """Seconds between two looks: what has taken long will take longer."""
+    return 1 if timezone.now() - row.created_at < timedelta(seconds=FAST_SECONDS) else 2
+
+
+def _version(row: Generation) -> str:
+    return f"{row.state}-{row.attempts}-{_pace(row)}"
+
+
+def _context(row: Generation) -> dict[str, Any]:
+    return {
+        "generation": row,
+        "title": forms.title(row.model),
+        "offered": _known(row.model),
+        "pace": _pace(row),
+        "seen": _version(row),
+        "results": [_result(asset) for asset in row.assets.all()],
+        "receipt": receipt(row),
+        "timeline": timeline(row),
+        "inputs": list(_listed(row)),
+    }
+
+
+def _known(model: str) -> catalog.Entry | None:
+    try:
+        return catalog.get(model)
+    except catalog.UnknownModel:
+        return None
+
+
+def _result(asset: Asset) -> Result:
+    preview = files.link(asset, preview=True) if asset.preview else ""
+    return Result(asset, files.link(asset), preview, _text(asset) if asset.kind == "text" else "")
+
+
+def _text(asset: Asset) -> str:
+    with asset.file.open("rb") as file:
+        return file.read(SHOWN_TEXT_BYTES).decode("utf-8", "replace")
+
+
+# The receipt
+
+
+@dataclass(frozen=True)
+class Line:
+    """One movement of credits in a receipt, in millicredits."""
+
+    words: str
+    amount: int
+    at: datetime
+
+
+def receipt(row: Generation) -> dict[str, Any]:
+    """What happened to the credits, read from the ledger's entries only (R-REF6, R-LED7, R-UX1)."""
+    lines: list[Line] = []
+    total = 0
+    for entry in Entry.objects.filter(about=row.about).order_by("id"):
+        total += entry.spent
+        if entry.kind == Entry.Kind.HOLD:
+            lines.append(Line("Held", entry.held, entry.created_at))
+        elif entry.kind == Entry.Kind.SETTLE:
+            lines.append(Line("Charged", entry.spent, entry.created_at))
+            lines.append(Line("Returned", entry.available, entry.created_at))
+        elif entry.kind == Entry.Kind.REFUND:
+            lines.append(Line("Refunded", entry.available, entry.created_at))
+    # The last part of a version is the operator's markup.
+    version = row.price_version.rpartition("/")[0]
+    returned = sum(line.amount for line in lines if line.words == "Returned")
+    return {"lines": lines, "total": total, "returned": returned, "settled": len(lines) > 1, "version": version}
+
+
+# The timeline
+
+_STEPS: dict[str, str] = {
+    State.QUEUED: "Waiting in line again",
+    State.RUNNING: "Submitted to the model",
+    State.STORING: "The model finished; results are being saved",
+    State.SUCCEEDED: "Results saved, credits charged",
+    State.FAILED: "Failed, credits returned",
+    State.CANCELED: "Canceled, credits returned",
+}
+
+
+def timeline(row: Generation) -> list[dict[str, Any]]:
+    """The changes of state in our words; the reasons on the rows are for operators (R-API1)."""
+    changes = [event for event in row.events.all() if event.state_from != event.state_to]
+    return [
+        {
+            "words": _STEPS.get(event.state_to, event.state_to) if event.state_from else "Requested, credits held",
+            "at": event.at,
+            "state": event.state_to,
+        }
+        for event in changes
+    ]
+
+
+# The input, readable
+
+
+def _listed(row: Generation) -> Any:
+    """The input as `{label, value, kind}` rows; nested parts are spelled out one by one."""
+    entry = _known(row.model)
+    schema = entry.schema if entry else {}
+    yield from _spelled(schema, row.input, "")
+
+
+def _spelled(schema: dict[str, Any], value: Any, path: str) -> Any:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _spelled(schema, inner, f"{path}.{name}" if path else name)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _spelled(schema, inner, f"{path}[{index}]")
+    else:
+        text = labels.as_text(value)
+        kind = "file" if text.startswith("upload:") else "link" if text.startswith(("http://", "https://")) else "text"
+        shown = {"true": "Yes", "false": "No"}[text] if isinstance(value, bool) else text
+        yield {"label": labels.path_label(schema, path), "value": shown, "kind": kind}

@@ -1,0 +1,17 @@
+from django.urls import path
+
+from generation import files, history, views
+
+urlpatterns = [
+    path("", views.models, name="models"),
+    # An id contains slashes, so what is longest comes first.
+    path("models/<path:model>/price/", views.price, name="price"),
+    path("models/<path:model>/", views.model, name="model"),
+    path("uploads/", views.upload, name="upload"),
+    path("generations/", history.generations, name="generations"),
+    path("generations/<uuid:pk>/", history.generation, name="generation"),
+    path("generations/<uuid:pk>/card/", history.card, name="generation-card"),
+    path("generations/<uuid:pk>/cancel/", history.cancel, name="generation-cancel"),
+    path("files/<str:token>/<str:name>", files.serve, name="file"),
+    path("api/", views.api, name="api"),
+]
