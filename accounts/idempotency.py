@@ -17,7 +17,7 @@ from rest_framework.response import Response
 
 from accounts.api import user_of
 from accounts.errors import Refused
-from accounts.models import IdempotencyKey
+from accounts.models import IdempotencyKey, User
 
 IN_PROGRESS = Refused(
     "request_in_progress",
@@ -33,11 +33,22 @@ def fingerprint(request: Request) -> str:
     return hashlib.sha256(f"{request.method} {request.path}\n{body}".encode()).hexdigest()
 
 
-def _insert(request: Request, key: str) -> IdempotencyKey | None:
+def _insert(user: User, key: str, fingerprint: str) -> IdempotencyKey | None:
     """The new row of this key, or None when the key was used before."""
-    row = IdempotencyKey(user=user_of(request), key=key, fingerprint=fingerprint(request), status=0, body={})
+    row = IdempotencyKey(user=user, key=key, fingerprint=fingerprint, status=0, body={})
     IdempotencyKey.objects.bulk_create([row], ignore_conflicts=True)
-    return IdempotencyKey.objects.filter(user=user_of(request), key=key, status=0).first()
+    return IdempotencyKey.objects.filter(user=user, key=key, status=0).first()
+
+
+@transaction.atomic
+def once(user: User, key: str, act: Callable[[], str]) -> str:
+    """Do `act` for a key that a page was given, at most once; its answer, also when the page is sent again."""
+    row = _insert(user, key, "")
+    if row is None:
+        return str(IdempotencyKey.objects.get(user=user, key=key).body)
+    answer = act()
+    IdempotencyKey.objects.filter(pk=row.pk).update(status=200, body=answer)
+    return answer
 
 
 def _replay(request: Request, key: str) -> Response:
@@ -60,7 +71,7 @@ def idempotent(view: Callable[..., Response]) -> Callable[..., Response]:
             raise Refused("idempotency_key_too_long", "An Idempotency-Key has at most 255 characters.")
         with transaction.atomic():
             try:
-                row = _insert(request, key)
+                row = _insert(user_of(request), key, fingerprint(request))
             except OperationalError as error:
                 raise IN_PROGRESS from error
             if row is None:

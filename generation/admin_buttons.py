@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from django.db import transaction
 from django.http import HttpRequest
 
+from accounts import idempotency
 from accounts.admin_buttons import Button
 from accounts.errors import Refused
-from accounts.models import IdempotencyKey
 from billing import ledger
 from billing.admin_forms import GiftForm
 from billing.admin_money import PERMISSION, booked, once
@@ -31,12 +30,10 @@ def _fail(request: HttpRequest, generation: Generation, data: dict[str, Any]) ->
 
 def _repeat(request: HttpRequest, generation: Generation, data: dict[str, Any]) -> str:
     operator: Any = request.user
-    with transaction.atomic():
-        key, kept = f"repeat:{data['token']}", {"fingerprint": str(generation.pk), "status": 202, "body": ""}
-        if not IdempotencyKey.objects.get_or_create(user=operator, key=key, defaults=kept)[1]:
-            raise Refused("already_done", "This was done before, once. Look at the newest generations.", status=409)
-        again = lifecycle.repeat(generation, by=str(operator))
-    return f"It runs again as {again.pk}."
+    again = idempotency.once(
+        operator, f"repeat:{data['token']}", lambda: str(lifecycle.repeat(generation, by=str(operator)).pk)
+    )
+    return f"It runs again as {again}."
 
 
 def _refund(request: HttpRequest, generation: Generation, data: dict[str, Any]) -> str:

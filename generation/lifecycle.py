@@ -9,6 +9,7 @@ right. Locks are taken in one order, the generation, the wallet, the budget day:
 everybody wants, so that the busiest row is locked the shortest.
 """
 
+import logging
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -29,6 +30,7 @@ from generation.kie.families.base import Status
 from generation.models import Event, Generation
 
 State = Generation.State
+logger = logging.getLogger(__name__)
 
 
 def wake(generation: Generation) -> None:
@@ -202,7 +204,15 @@ def finish(
     ledger.settle(generation.about, _charge(generation) if state == State.SUCCEEDED else 0)
     _event(generation, generation.state, state, why, by)
     generation.refresh_from_db()
+    transaction.on_commit(lambda: _tell(generation))
     return True
+
+
+def _tell(generation: Generation) -> None:
+    receipt = ledger.receipts([generation.about])[generation.about]
+    charged, returned = format_credits(receipt.charged), format_credits(receipt.returned)
+    outcome = f"{generation.state} {generation.error_code}".strip()
+    logger.info("%s %s: %s, %s charged, %s returned", generation.model, generation.pk, outcome, charged, returned)
 
 
 def _watch_from(generation: Generation, state: str, error: str, now: datetime) -> datetime | None:

@@ -1,6 +1,7 @@
 """The pages of models: what there is, the form of each, and its price. Parse, call one verb, answer."""
 
 import re
+import uuid
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from accounts import idempotency
 from accounts.errors import Refused
 from accounts.models import User
 from accounts.requests import PageRequest, SignedInRequest, wants_part
@@ -138,6 +140,7 @@ def _page(
         "refused": refused,
         "describe": pricing.describe(entry, settings.PRICE_MARKUP),
         "next": request.get_full_path(),
+        "request_id": uuid.uuid4(),
     }
     return render(request, "generation/model.html", context, status=refused.status if refused else 200)
 
@@ -145,15 +148,21 @@ def _page(
 def _generate(request: HttpRequest, entry: catalog.Entry) -> HttpResponse:
     if not isinstance(request.user, User):
         return redirect_to_login(request.get_full_path())
-    data, refused, problems = _with_uploads(request, request.user)
+    user = request.user
+    data, refused, problems = _with_uploads(request, user)
     values = forms.parse(entry.schema, data)
     if refused:
         return _page(request, entry, values, refused=refused, problems=problems)
     try:
-        generation = lifecycle.request(request.user, entry.id, values, max_price=_agreed(data))
+        # A form that is sent twice, by a double click or a reload, asks for one generation.
+        pk = idempotency.once(
+            user,
+            f"form:{data.get('request_id', '')[:100] or uuid.uuid4()}",
+            lambda: str(lifecycle.request(user, entry.id, values, max_price=_agreed(data)).pk),
+        )
     except Refused as error:
         return _page(request, entry, values, refused=error)
-    return redirect("generation", pk=generation.pk)
+    return redirect("generation", pk=pk)
 
 
 def _with_uploads(request: HttpRequest, user: User) -> tuple[QueryDict, Refused | None, list[dict[str, str]]]:

@@ -2,7 +2,9 @@ from allauth.account.decorators import secure_admin_login
 from csp.constants import SELF, UNSAFE_INLINE
 from csp.decorators import csp_update
 from django.contrib import admin
+from django.templatetags.static import static
 from django.urls import include, path
+from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from generation import webhooks
@@ -25,6 +27,7 @@ urlpatterns = [
     path("kie/", webhooks.bell),
     path("kie/<str:token>/", webhooks.bell, name="bell"),
     path("admin/", admin.site.urls),
+    path("favicon.ico", RedirectView.as_view(url=static("img/logo.svg"))),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
 ]

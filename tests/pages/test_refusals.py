@@ -133,3 +133,11 @@ def test_uploading_ahead_gives_an_address_or_the_reason(browser, client):
     assert (bad.status_code, "message" in bad.json()) == (415, True)
     assert browser.post("/uploads/").status_code == 400
     assert client.post("/uploads/").status_code == 302
+
+
+def test_a_form_that_is_sent_twice_asks_for_one_generation(browser):
+    data = {"prompt": "a fox", "request_id": "one-and-the-same"}
+    first, second = (browser.post(f"/models/{BANANA}/", data) for _ in range(2))
+    assert first["Location"] == second["Location"]
+    assert Generation.objects.count() == 1
+    assert browser.post(f"/models/{BANANA}/", {"prompt": "a fox"})["Location"] != first["Location"]

@@ -48,7 +48,8 @@ class Command(BaseCommand):
     a reseller   {reseller.email}  {PASSWORD}  (API: {url}/api/docs/)
                  API key {demo_key(reseller)}
 
-  A new account's confirmation code appears below, in the e-mail that would be sent. Ctrl-C stops everything.
+  The user has paid for 500 credits. Below, generations finish: what is charged, and what comes back when one fails.
+  A new account's confirmation code appears there too, in the e-mail that would be sent. Ctrl-C stops everything.
 """)
 
 
