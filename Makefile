@@ -10,8 +10,9 @@ run: $(VENV)/runtime
 
 test: $(VENV)/development
 	@sh scripts/provision.sh
-	$(BIN)/python -m pytest
-	$(BIN)/python scripts/with_postgres.py $(BIN)/python -m pytest -m "not browser and not simulator"
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python scripts/with_postgres.py $(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser" \
+		--ignore tests/kie_simulator --ignore tests/project
 
 check: $(VENV)/development
 	$(BIN)/ruff check .

@@ -4,6 +4,7 @@ from csp.decorators import csp_update
 from django.contrib import admin
 from django.templatetags.static import static
 from django.urls import include, path
+from django.utils.functional import lazy
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
@@ -27,7 +28,7 @@ urlpatterns = [
     path("kie/", webhooks.bell),
     path("kie/<str:token>/", webhooks.bell, name="bell"),
     path("admin/", admin.site.urls),
-    path("favicon.ico", RedirectView.as_view(url=static("img/logo.svg"))),
+    path("favicon.ico", RedirectView.as_view(url=lazy(static, str)("img/logo.svg"))),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
 ]

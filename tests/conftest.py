@@ -12,6 +12,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import ApiKey, User
 from billing import ledger
+from billing.models import Budget
 from tests.simulator import Simulator
 
 KIE_KEY = "test-key"
@@ -29,25 +30,28 @@ def quick_and_quiet(settings: Any, tmp_path: Any) -> None:
         cache.clear()
 
 
-def _flush_without_guard(original: Any) -> Any:
-    """SQLite empties tables with DELETE, which the ledger refuses: lift the guard for the flush between tests."""
+def _flush(original: Any) -> Any:
+    """Empty the database between tests, but keep what its migrations made.
+
+    SQLite empties tables with DELETE, which the ledger refuses: its guard is lifted meanwhile.
+    """
 
     def flush(self: Any) -> None:
-        if connection.vendor != "sqlite":
-            return original(self)
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT sql FROM sqlite_master WHERE name = 'entry_kept'")
-            guard = cursor.fetchone()[0]
-            cursor.execute("DROP TRIGGER entry_kept")
-        original(self)
-        with connection.cursor() as cursor:
-            cursor.execute(guard)
-        return None
+        if connection.vendor == "sqlite":
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT sql FROM sqlite_master WHERE name = 'entry_kept'")
+                guard = cursor.fetchone()[0]
+                cursor.execute("DROP TRIGGER entry_kept")
+                original(self)
+                cursor.execute(guard)
+        else:
+            original(self)
+        Budget.objects.create(scope=Budget.PLATFORM, daily_cap_millicredits=20_000_000)
 
     return flush
 
 
-TransactionTestCase._fixture_teardown = _flush_without_guard(TransactionTestCase._fixture_teardown)  # type: ignore
+TransactionTestCase._fixture_teardown = _flush(TransactionTestCase._fixture_teardown)  # type: ignore
 
 
 def person(name: str, credits: int = 0, **fields: Any) -> User:
