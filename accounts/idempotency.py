@@ -11,13 +11,14 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from django.db import OperationalError, transaction
+from django.db import OperationalError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api import user_of
 from accounts.errors import Refused
 from accounts.models import IdempotencyKey, User
+from accounts.transactions import atomically
 
 IN_PROGRESS = Refused(
     "request_in_progress",
@@ -40,7 +41,7 @@ def _insert(user: User, key: str, fingerprint: str) -> IdempotencyKey | None:
     return IdempotencyKey.objects.filter(user=user, key=key, status=0).first()
 
 
-@transaction.atomic
+@atomically
 def once(user: User, key: str, act: Callable[[], str]) -> str:
     """Do `act` for a key that a page was given, at most once; its answer, also when the page is sent again."""
     row = _insert(user, key, "")
@@ -69,15 +70,19 @@ def idempotent(view: Callable[..., Response]) -> Callable[..., Response]:
             return view(self, request, *args, **kwargs)
         if len(key) > 255:
             raise Refused("idempotency_key_too_long", "An Idempotency-Key has at most 255 characters.")
-        with transaction.atomic():
-            try:
-                row = _insert(user_of(request), key, fingerprint(request))
-            except OperationalError as error:
-                raise IN_PROGRESS from error
-            if row is None:
-                return _replay(request, key)
-            response = view(self, request, *args, **kwargs)
-            IdempotencyKey.objects.filter(pk=row.pk).update(status=response.status_code, body=response.data)
-            return response
+        return _answered_once(request, key, lambda: view(self, request, *args, **kwargs))
 
     return wrapper
+
+
+@atomically
+def _answered_once(request: Request, key: str, view: Callable[[], Response]) -> Response:
+    try:
+        row = _insert(user_of(request), key, fingerprint(request))
+    except OperationalError as error:
+        raise IN_PROGRESS from error
+    if row is None:
+        return _replay(request, key)
+    response = view()
+    IdempotencyKey.objects.filter(pk=row.pk).update(status=response.status_code, body=response.data)
+    return response

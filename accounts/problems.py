@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
-from rest_framework.exceptions import APIException, NotFound, ValidationError
+from rest_framework.exceptions import APIException, NotFound, ParseError, ValidationError
 from rest_framework.exceptions import PermissionDenied as ApiPermissionDenied
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
@@ -37,7 +37,9 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     """DRF's `EXCEPTION_HANDLER`: every expected "no" in one shape; anything else stays an exception."""
     if isinstance(exc, Refused):
         return problem(exc.status, exc.code, exc.message, **exc.data)
-    if isinstance(exc, Http404):
+    if isinstance(exc, RecursionError):
+        exc = ParseError("The body is nested too deeply.")
+    elif isinstance(exc, Http404):
         exc = NotFound()
     elif isinstance(exc, PermissionDenied):
         exc = ApiPermissionDenied()

@@ -111,6 +111,7 @@ def rows(user: User, tasks: list[str]) -> None:
             budget_day=now.date(),
             state=Generation.State.RUNNING,
             started_at=now,
+            submit_by=now + timedelta(days=1),
             deadline=now + timedelta(days=1),
             checks=number % AGES,
             kie_task_id=task,

@@ -95,6 +95,7 @@ def running(user: User, count: int) -> list[Generation]:
             state=Generation.State.RUNNING,
             started_at=now,
             check_at=tomorrow,
+            submit_by=tomorrow,
             deadline=tomorrow,
             kie_task_id=f"{number:032x}",
         )

@@ -143,7 +143,7 @@ class BudgetAdmin(ButtonsAdmin):
 
 
 def _pause(request: HttpRequest, breaker: Breaker, data: dict[str, Any]) -> str:
-    upstream.pause(f"by {request.user}: {data['reason']}")
+    upstream.pause(f"by {request.user}: {data['reason']}", cause=Breaker.Cause.OPERATOR)
     return f"Paused submission to KIE: {data['reason']}"
 
 

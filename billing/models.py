@@ -154,7 +154,13 @@ class UpstreamBalance(models.Model):
 class Breaker(models.Model):
     """Whether submission to KIE is paused, and why. One row; the reason is for operators only."""
 
+    class Cause(models.TextChoices):
+        ACCOUNT = "account", "our key or balance at KIE"
+        BUSY = "busy", "KIE asks for patience"
+        OPERATOR = "operator"
+
     name = models.CharField(max_length=20, primary_key=True)
+    cause = models.CharField(max_length=10, choices=Cause.choices, blank=True)
     reason = models.CharField(max_length=300, blank=True)
     opened_at = models.DateTimeField(null=True)
     retry_at = models.DateTimeField(null=True)

@@ -13,30 +13,31 @@ from billing.models import Breaker, UpstreamBalance
 KIE = "kie"
 
 
-def pause(reason: str, *, seconds: float | None = None) -> None:
-    """Stop submitting to KIE: until the account is in order again, or only for `seconds`.
+def pause(reason: str, *, cause: Breaker.Cause = Breaker.Cause.ACCOUNT, seconds: float | None = None) -> None:
+    """Stop submitting to KIE: until the account is in order again or, when KIE is only busy, for `seconds`.
 
-    Queued work stays queued. Operators hear of the first kind once per opening (R-BRK2).
+    Queued work stays queued. Operators hear of trouble with the account once per opening and hour (R-BRK2).
     """
     now = timezone.now()
-    retry_at = now + timedelta(seconds=seconds) if seconds else None
     Breaker.objects.get_or_create(name=KIE)
     breaker = Breaker.objects.filter(name=KIE)
     if seconds:
-        # A short pause never shortens a longer one, nor one that waits for the account.
+        # A short pause never shortens a longer one, nor one that waits for the account or for an operator.
+        retry_at = now + timedelta(seconds=seconds)
         over = Q(opened_at=None) | Q(retry_at__lt=retry_at)
-        breaker.filter(over).update(opened_at=now, retry_at=retry_at, reason=reason[:300])
+        busy = {"cause": Breaker.Cause.BUSY, "opened_at": now, "retry_at": retry_at, "reason": reason[:300]}
+        breaker.filter(over).update(**busy)
         return
-    if breaker.exclude(opened_at__isnull=False, retry_at=None).update(
-        opened_at=now, retry_at=None, reason=reason[:300]
-    ):
-        alerts.tell(f"breaker:{now:%Y-%m-%dT%H:%M:%S}", f"Submission to KIE is paused: {reason}")
+    lasting = Q(opened_at__isnull=False, retry_at=None)
+    if breaker.exclude(lasting).update(cause=cause, opened_at=now, retry_at=None, reason=reason[:300]):
+        alerts.tell(f"breaker:{cause}:{now:%Y-%m-%dT%H}", f"Submission to KIE is paused: {reason}")
 
 
-def resume() -> bool:
-    """Submit again; returns whether it had been paused."""
+def resume(cause: Breaker.Cause | None = None) -> bool:
+    """Submit again, if it is paused for `cause` or, without one, at all; returns whether it was."""
     rows = Breaker.objects.filter(name=KIE, opened_at__isnull=False)
-    return bool(rows.update(opened_at=None, retry_at=None, reason=""))
+    rows = rows.filter(cause=cause) if cause else rows
+    return bool(rows.update(cause="", opened_at=None, retry_at=None, reason=""))
 
 
 def paused() -> bool:
@@ -48,12 +49,12 @@ def paused() -> bool:
 
 
 def record_balance(millicredits: int) -> None:
-    """Store a balance that KIE gave; a low one is an alert, a sufficient one ends a pause for lack of credits."""
+    """Store a balance that KIE gave; a low one is an alert, a sufficient one ends the account's pause."""
     threshold = parse_credits(settings.BALANCE_ALERT_CREDITS)
     previous = UpstreamBalance.objects.order_by("-read_at").first()
     reading = UpstreamBalance.objects.create(millicredits=millicredits)
     if millicredits >= threshold:
-        resume()
+        resume(Breaker.Cause.ACCOUNT)
     elif previous is None or previous.millicredits >= threshold:
         key = f"balance-low:{reading.read_at:%Y-%m-%dT%H:%M:%S}"
         alerts.tell(key, f"KIE's balance is {format_credits(millicredits)} credits.")

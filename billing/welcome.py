@@ -4,6 +4,7 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django.conf import settings
+from django.db import transaction
 from django.http import HttpRequest
 
 from accounts.models import User
@@ -22,7 +23,8 @@ class AccountAdapter(DefaultAccountAdapter):
     """Where allauth says that an address has been verified."""
 
     def confirm_email(self, request: HttpRequest, email_address: Any) -> bool:
-        confirmed = super().confirm_email(request, email_address)
-        if confirmed:
-            welcome(email_address.user)
+        with transaction.atomic():
+            confirmed = super().confirm_email(request, email_address)
+            if confirmed:
+                welcome(email_address.user)
         return confirmed

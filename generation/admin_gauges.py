@@ -11,7 +11,6 @@ from billing import upstream
 from billing.amounts import format_credits
 from billing.models import Alert, UpstreamBalance
 from generation.models import Generation, Heartbeat
-from generation.tasks import SWEEP
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ def _balance() -> Gauge:
 
 
 def _sweep() -> Gauge:
-    beat = Heartbeat.objects.filter(name=SWEEP).first()
+    beat = Heartbeat.objects.filter(name=Heartbeat.SWEEP).first()
     if beat is None:
         return Gauge("Sweep", "never ran", wrong=True)
     seconds = round((timezone.now() - beat.at).total_seconds())

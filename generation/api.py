@@ -1,5 +1,6 @@
 """The REST API of models, quotes and generations. Edges only: parse, call one verb, answer."""
 
+import json
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from billing.amounts import format_credits, parse_credits
 from generation import catalog, files, lifecycle, offers, pricing
 from generation.models import Asset, Generation
 
+MAX_METADATA_CHARACTERS = 4000
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     str,
@@ -128,6 +130,15 @@ class GenerationIn(QuoteIn):
     max_price = CreditsField(required=False, help_text="Refuse rather than charge more than this")
     metadata = serializers.DictField(required=False, help_text="Yours; given back unchanged")
 
+    def validate_metadata(self, value: dict[str, Any]) -> dict[str, Any]:
+        """Small, and storable: PostgreSQL takes neither NUL nor half of a surrogate pair."""
+        text = json.dumps(value, ensure_ascii=False)
+        unstorable = "\\u0000" in text or any("\ud800" <= character <= "\udfff" for character in text)
+        if unstorable or len(text) > MAX_METADATA_CHARACTERS:
+            message = f"must be storable text, at most {MAX_METADATA_CHARACTERS} characters as JSON"
+            raise serializers.ValidationError(message, code="metadata")
+        return value
+
 
 class ResultOut(serializers.Serializer):
     url = serializers.SerializerMethodField(help_text="Good for a day; ask again for a fresh one")
@@ -211,8 +222,9 @@ class Generations(ApiView):
             max_price=asked.get("max_price"),
             metadata=asked.get("metadata"),
         )
-        body = represent([generation])[0]
-        return Response(body, status=202, headers={"Location": f"/api/v1/generations/{generation.pk}"})
+        return Response(
+            represent_new(generation), status=202, headers={"Location": f"/api/v1/generations/{generation.pk}"}
+        )
 
     @extend_schema(
         responses=GenerationOut(many=True),
@@ -263,6 +275,13 @@ def represent(generations: list[Generation]) -> list[dict[str, Any]]:
     """Generations as the API shows them, with a constant number of queries."""
     receipts = ledger.receipts([generation.about for generation in generations])
     return [dict(GenerationOut(generation, context={"receipts": receipts}).data) for generation in generations]
+
+
+def represent_new(generation: Generation) -> dict[str, Any]:
+    """A generation that was just requested, without a query: the busiest row of all is still locked here."""
+    generation._prefetched_objects_cache = {"assets": []}  # type: ignore[attr-defined]
+    receipts = {generation.about: ledger.Receipt(held=generation.price_millicredits)}
+    return dict(GenerationOut(generation, context={"receipts": receipts}).data)
 
 
 def _visible(request: Request) -> QuerySet[Generation]:

@@ -1,13 +1,15 @@
 """The parts of an input that are not the customer's own words: files and earlier generations.
 
 A file is a public address or `upload:<id>`, a file in our storage; an earlier generation is named by our id. They
-are checked when the generation is requested and replaced by what KIE understands when it is submitted.
+are checked by their looks when the generation is requested, handed over to KIE while it is queued, and replaced by what
+KIE understands when it is submitted.
 """
 
 import uuid
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
 
@@ -15,6 +17,8 @@ from accounts.models import User
 from generation import catalog
 from generation.gateway import client
 from generation.kie import download
+from generation.kie.errors import Rejected
+from generation.kie.families import failures
 from generation.models import Generation, Upload
 
 UPLOAD = "upload:"
@@ -61,13 +65,8 @@ def _file_problem(user: User, value: str) -> str:
         return "" if _find(Upload, value.removeprefix(UPLOAD), user=user) else "there is no such uploaded file"
     try:
         download.check(value)
-        host = download.urlsplit(value).hostname or ""
-        download.resolve(host, 443, allowed=False)
     except download.Forbidden as error:
         return f"must be a public http or https address ({error})"
-    except download.Dead:
-        # A name that does not resolve here may resolve at KIE, which says so itself if it does not.
-        return ""
     return ""
 
 
@@ -83,23 +82,64 @@ def _find(model: Any, key: str, **conditions: Any) -> Any:
         return None
 
 
-def for_kie(entry: catalog.Entry, generation: Generation) -> dict[str, Any]:
-    """The input as it is sent: files handed over to KIE (they expire there after a day), our ids as KIE's.
+def files(entry: catalog.Entry, values: dict[str, Any]) -> list[str]:
+    """Every file that an input names."""
+    found: list[str] = []
 
-    Raises the client's errors, all of them before anything paid was asked for.
-    """
-    values = generation.input
+    def note(value: str) -> str:
+        found.append(value)
+        return value
+
     for path in catalog.file_fields(entry):
-        values = transform(values, path, _handed_over)
-    for path in catalog.generation_fields(entry):
-        values = transform(values, path, lambda value: str(Generation.objects.get(pk=value).kie_task_id))
-    return values
+        transform(values, path, note)
+    return found
+
+
+def hand_over(values: list[str]) -> dict[str, str]:
+    """Give KIE the uploads among `values`; returns where it has them. Calls the network.
+
+    Raises the client's errors, and Rejected for an upload that is gone or a name that leads to a private address.
+    """
+    for value in values:
+        if not value.startswith(UPLOAD):
+            _refuse_private(value)
+    return {value: _handed_over(value) for value in values if value.startswith(UPLOAD)}
+
+
+def _refuse_private(url: str) -> None:
+    parts = urlsplit(url)
+    try:
+        download.resolve(parts.hostname or "", parts.port or 443, allowed=False)
+    except download.Forbidden as error:
+        raise Rejected(failures.UNREACHABLE, str(error)) from error
+    except download.Dead:
+        # A name that does not resolve here may resolve at KIE, which says so itself if it does not.
+        return
 
 
 def _handed_over(value: str) -> str:
-    if not value.startswith(UPLOAD):
-        return value
-    upload = Upload.objects.get(pk=value.removeprefix(UPLOAD))
+    upload = Upload.objects.filter(pk=value.removeprefix(UPLOAD)).first()
+    if upload is None:
+        raise Rejected(failures.UNREACHABLE, "the uploaded file is gone")
     extension = str(upload.file.name).rpartition(".")[2]
-    with upload.file.open("rb") as file:
-        return client().upload(file, f"{uuid.uuid4().hex}.{extension}", upload.content_type)
+    try:
+        with upload.file.open("rb") as file:
+            return client().upload(file, f"{uuid.uuid4().hex}.{extension}", upload.content_type)
+    except FileNotFoundError as error:
+        raise Rejected(failures.UNREACHABLE, "the uploaded file is gone from the storage", alert=True) from error
+
+
+def rehost(values: list[str]) -> dict[str, str]:
+    """Have KIE fetch public addresses into its own storage; some hosts refuse its models but not its storage."""
+    return {url: client().upload_from(url, uuid.uuid4().hex) for url in values if not url.startswith(UPLOAD)}
+
+
+def for_kie(entry: catalog.Entry, generation: Generation) -> dict[str, Any]:
+    """The input as it is sent: files where KIE has them, our ids of generations as KIE's."""
+    values = generation.input
+    places = generation.kie_files or {}
+    for path in catalog.file_fields(entry):
+        values = transform(values, path, lambda value: places.get(value, value))
+    for path in catalog.generation_fields(entry):
+        values = transform(values, path, lambda value: str(Generation.objects.get(pk=value).kie_task_id))
+    return values

@@ -1,7 +1,9 @@
 """What a file really is, by its content; pictures for lists (R-SEC5)."""
 
+import codecs
 import io
 import json
+import logging
 import re
 import subprocess
 import tempfile
@@ -12,6 +14,7 @@ from typing import IO
 import imageio_ffmpeg
 from PIL import Image, UnidentifiedImageError
 
+logger = logging.getLogger(__name__)
 PREVIEW_PIXELS = 640
 FFMPEG_SECONDS = 30
 # A picture of more pixels than this is a decompression bomb, not a result.
@@ -38,6 +41,9 @@ class Media:
     content_type: str
     width: int | None = None
     height: int | None = None
+
+
+PLAIN_TEXT = Media("text", "txt", "text/plain")
 
 
 def identify(file: IO[bytes]) -> Media:
@@ -73,7 +79,7 @@ def _container(head: bytes) -> Media | None:
 def _image(file: IO[bytes]) -> Media | None:
     try:
         with Image.open(file) as image:
-            image.verify()
+            image.load()
             extension, content_type = _IMAGES[image.format or ""]
             return Media("image", extension, content_type, image.width, image.height)
     except (UnidentifiedImageError, KeyError):
@@ -90,25 +96,32 @@ def _text(file: IO[bytes]) -> Media:
     sample = file.read(1024 * 1024)
     file.seek(0)
     try:
-        text = sample.decode("utf-8")
+        # A sample may end inside a character.
+        text = codecs.getincrementaldecoder("utf-8")().decode(sample)
     except UnicodeDecodeError:
         raise Unrecognised("an unknown type of file") from None
     if not text.strip() or "\x00" in text or re.match(r"\s*<", text):
         raise Unrecognised("markup or nothing")
     try:
         json.loads(text)
-    except ValueError:
-        return Media("text", "txt", "text/plain")
+    except (ValueError, RecursionError):
+        return PLAIN_TEXT
     return Media("text", "json", "application/json")
 
 
 def preview(file: IO[bytes], media: Media) -> bytes | None:
-    """A WebP picture of at most PREVIEW_PIXELS a side: of an image itself, of a video its first frame."""
-    if media.kind == "image":
-        return _shrunk(file)
-    if media.kind == "video":
-        frame = _first_frame(file)
-        return _shrunk(io.BytesIO(frame)) if frame else None
+    """A WebP picture of at most PREVIEW_PIXELS a side: of an image itself, of a video its first frame.
+
+    It is an extra: a result of which none can be made is stored without.
+    """
+    try:
+        if media.kind == "image":
+            return _shrunk(file)
+        if media.kind == "video" and (frame := _first_frame(file)):
+            return _shrunk(io.BytesIO(frame))
+    except Exception:
+        # Pillow raises whatever its decoders raise.
+        logger.warning("no preview of a %s could be made", media.content_type, exc_info=True)
     return None
 
 

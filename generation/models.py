@@ -48,6 +48,8 @@ class Generation(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    # A task that KIE gets later than this could hardly end before the deadline: it would be bought for nobody.
+    submit_by = models.DateTimeField()
     deadline = models.DateTimeField()
     check_at = models.DateTimeField(null=True, blank=True)
     checks = models.PositiveIntegerField(default=0)
@@ -55,6 +57,8 @@ class Generation(models.Model):
 
     callback_token = models.CharField(max_length=40, unique=True, default=new_callback_token, editable=False)
     kie_task_id = models.CharField(max_length=200, null=True, blank=True, unique=True)
+    # Where KIE has the customer's files, by what the input names; null while they are still to be handed over.
+    kie_files = models.JSONField(null=True, blank=True)
     kie_results = models.JSONField(default=list, blank=True)
     error_code = models.CharField(max_length=60, blank=True)
     error_message = models.CharField(max_length=500, blank=True)
@@ -195,6 +199,8 @@ class SubmitSlot(models.Model):
 
 class Heartbeat(models.Model):
     """When a part of the platform last showed that it is alive."""
+
+    SWEEP, QUEUE = "sweep", "queue"
 
     name = models.CharField(max_length=30, primary_key=True)
     at = models.DateTimeField()

@@ -4,9 +4,11 @@ A sweep claims the due rows of all states with one statement, sends the queries 
 that still run back with one statement. Only tasks that changed cost more.
 """
 
+import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -19,7 +21,7 @@ from billing import alerts
 from generation import catalog, gateway, lifecycle, messages
 from generation.gateway import Said
 from generation.kie.errors import KieError
-from generation.kie.families import FAMILIES
+from generation.kie.families import FAMILIES, failures
 from generation.kie.families.base import Family, Request, Status
 from generation.models import Generation
 
@@ -27,22 +29,32 @@ BATCH = 500
 THREADS = 16
 # When KIE hangs, the sweep goes on with its other duties after this time.
 REFRESH_SECONDS = 20.0
-# KIE may not know a fresh task for some seconds (trap 9); one that it does not know after minutes is lost.
-MISSING_GRACE = timedelta(minutes=2)
+# KIE may not know a fresh task for some seconds (trap 9), or its result; after minutes it never will.
+GRACE = timedelta(minutes=2)
 State = Generation.State
+logger = logging.getLogger(__name__)
 
 
 def sweep(limit: int = BATCH) -> int:
     """Look at up to `limit` due rows; returns how many there were. Submitting is `submission`'s business."""
     due = _claim(limit)
+    running = [g for g in due if g.state != State.QUEUED and not g.kie_results]
     for generation in due:
-        if generation.state == State.QUEUED:
-            error = messages.UNAVAILABLE if generation.attempts else messages.DEADLINE
-            lifecycle.finish(generation, State.FAILED, "deadline passed in the queue", error=error, cost=0)
-        elif generation.kie_results:
-            _store_or_give_up(generation)
-    refresh([g for g in due if g.state != State.QUEUED and not g.kie_results])
+        if generation not in running:
+            with isolated(generation):
+                _move_on(generation)
+    refresh(running)
     return len(due)
+
+
+@contextmanager
+def isolated(generation: Generation) -> Iterator[None]:
+    """What one row does wrong must not hold up all the others: it is told to the operator, and tried again later."""
+    try:
+        yield
+    except Exception as error:
+        logger.exception("generation %s cannot be moved on", generation.pk)
+        alerts.tell(f"stuck:{generation.pk}:{timezone.now():%Y-%m-%d}", f"{generation.pk} is stuck: {error!r}")
 
 
 def _claim(limit: int) -> list[Generation]:
@@ -51,7 +63,9 @@ def _claim(limit: int) -> list[Generation]:
     A row whose worker dies comes back when its lease is over.
     """
     now = timezone.now()
-    due = Q(check_at__lte=now) & ~Q(state=State.QUEUED) | Q(state=State.QUEUED, deadline__lte=now)
+    queued = Q(state=State.QUEUED)
+    too_late, unprepared = Q(submit_by__lte=now), Q(kie_files__isnull=True, check_at__lte=now)
+    due = Q(check_at__lte=now) & ~queued | queued & (too_late | unprepared)
     with transaction.atomic():
         rows = list(Generation.objects.select_for_update(skip_locked=True).filter(due).order_by("check_at")[:limit])
         for lease, storing in ((lifecycle.lease(), False), (lifecycle.store_lease(), True)):
@@ -61,10 +75,13 @@ def _claim(limit: int) -> list[Generation]:
     return rows
 
 
-def _store_or_give_up(generation: Generation) -> None:
-    """Results that are not in our storage yet: have a worker fetch them, until their time is over."""
+def _move_on(generation: Generation) -> None:
+    """Rows that need no query: input files to hand over and results to fetch are a worker's, until time is over."""
     now = timezone.now()
-    if generation.state == State.STORING and now >= generation.deadline:
+    if generation.state == State.QUEUED and now >= generation.submit_by:
+        why = "not submitted in time"
+        lifecycle.finish(generation, State.FAILED, why, error=messages.UNAVAILABLE, cost=0)
+    elif generation.state == State.STORING and now >= generation.deadline:
         lifecycle.finish(generation, State.FAILED, "deadline passed while storing", error=messages.UNSTORABLE)
     elif generation.state == State.FAILED and now >= _watch_end(generation):
         lifecycle.stop_watching(generation)
@@ -87,7 +104,11 @@ def refresh(generations: Sequence[Generation]) -> None:
         answers = list(threads.map(lambda generation: ask(generation, until), asked))
     waiting = [g for g in generations if not g.kie_task_id]
     for generation, (status, said) in zip(asked, answers, strict=True):
-        if (status.state == "running" and not status.word) or not act(generation, status, said):
+        done = False
+        if status.state != "running" or status.word:
+            with isolated(generation):
+                done = act(generation, status, said)
+        if not done:
             waiting.append(generation)
     wait(waiting)
 
@@ -96,7 +117,10 @@ def ask(generation: Generation, until: float) -> tuple[Status, Said | None]:
     """How KIE says the task stands. Touches no database, so it may run in any thread."""
     if time.monotonic() > until:
         return Status("unreadable", detail="no time left to ask"), None
-    family = FAMILIES[catalog.get(generation.model).family]
+    try:
+        family = FAMILIES[catalog.get(generation.model).family]
+    except catalog.UnknownModel as error:
+        return Status("unreadable", detail=f"no such model any more: {error}"), None
     task = str(generation.kie_task_id)
     first = _query(family, task, family.query(task))
     if first[0].state == "missing" and (other := family.fallback_query(task)):
@@ -122,10 +146,15 @@ def act(generation: Generation, status: Status, said: Said | None) -> bool:
         return False
     if status.state == "unreadable":
         return False
-    if status.state == "missing":
-        return _lost(generation)
+    if status.state in ("missing", "empty") and not _patience_is_over(generation):
+        return False
     if said:
         gateway.record(generation, said)
+    if status.state == "missing":
+        return lifecycle.finish(generation, State.FAILED, "KIE does not know the task", error=messages.LOST)
+    if status.state == "empty":
+        cost = status.cost_millicredits
+        return lifecycle.finish(generation, State.FAILED, "success without a result", error=failures.EMPTY, cost=cost)
     if generation.state == State.FAILED:
         return _late(generation, status)
     if status.state == "succeeded":
@@ -142,12 +171,10 @@ def _report_word(generation: Generation, word: str) -> None:
         alerts.tell(key[:200], f"KIE reports the unknown state {word!r} for {generation.model}.")
 
 
-def _lost(generation: Generation) -> bool:
-    """KIE does not know the task: wait a grace time, then give the credits back and keep watching."""
+def _patience_is_over(generation: Generation) -> bool:
+    """Whether a running task that KIE does not know, or that succeeded without a result, has had its grace."""
     since = generation.started_at or generation.created_at
-    if generation.state == State.FAILED or timezone.now() - since < MISSING_GRACE:
-        return False
-    return lifecycle.finish(generation, State.FAILED, "KIE does not know the task", error=messages.LOST)
+    return generation.state == State.RUNNING and timezone.now() - since >= GRACE
 
 
 def _late(generation: Generation, status: Status) -> bool:
@@ -166,7 +193,8 @@ def wait(generations: Sequence[Generation]) -> None:
     later = []
     for generation in generations:
         if generation.state == State.RUNNING and now >= generation.deadline:
-            lifecycle.finish(generation, State.FAILED, "deadline passed", error=messages.DEADLINE)
+            with isolated(generation):
+                lifecycle.finish(generation, State.FAILED, "deadline passed", error=messages.DEADLINE)
         elif generation.state == State.FAILED and now >= _watch_end(generation):
             lifecycle.stop_watching(generation)
         else:

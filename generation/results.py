@@ -11,9 +11,10 @@ from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from billing import alerts
-from generation import gateway, lifecycle, media, messages
+from generation import catalog, gateway, lifecycle, media, messages
 from generation.kie import download
 from generation.kie.errors import KieError
+from generation.kie.families import FAMILIES
 from generation.models import Asset, Generation
 
 MAX_ATTEMPTS = 5
@@ -67,17 +68,19 @@ def _retry_later(generation: Generation, error: Exception) -> bool:
 def _store_one(generation: Generation, index: int, result: dict[str, Any]) -> None:
     with tempfile.NamedTemporaryFile() as file:
         if result["url"]:
-            _fetch(result["url"], file)
+            _fetch(generation, result["url"], file)
+            file.flush()
+            found = media.identify(file)
         else:
             file.write(result["text"].encode())
-        file.flush()
-        found = media.identify(file)
+            file.flush()
+            found = media.PLAIN_TEXT
         if found.kind in ("audio", "video") and not media.playable(Path(file.name)):
             raise media.Unrecognised("a broken recording")
         _keep(generation, index, result, file, found)
 
 
-def _fetch(url: str, into: IO[bytes]) -> None:
+def _fetch(generation: Generation, url: str, into: IO[bytes]) -> None:
     """Fetch the file; where its address has died, ask KIE for a fresh one (protocol 6.2)."""
     limits = download.Limits(
         settings.DOWNLOAD_MAX_BYTES, settings.DOWNLOAD_MAX_SECONDS, frozenset(settings.DOWNLOAD_ALLOW_HOSTS)
@@ -86,7 +89,7 @@ def _fetch(url: str, into: IO[bytes]) -> None:
         try:
             download.fetch(url, into, limits)
         except download.Dead:
-            fresh = _fresh_link(url)
+            fresh = _fresh_link(generation, url)
             if not fresh:
                 raise
             into.seek(0)
@@ -96,18 +99,19 @@ def _fetch(url: str, into: IO[bytes]) -> None:
         raise Refusal(str(error)) from error
 
 
-def _fresh_link(url: str) -> str:
+def _fresh_link(generation: Generation, url: str) -> str:
+    family = FAMILIES[catalog.get(generation.model).family]
     try:
-        return gateway.client().download_link(url)
+        return gateway.client().download_link(family.link_query(str(generation.kie_task_id), url))
     except KieError:
         return ""
 
 
 def _keep(generation: Generation, index: int, result: dict[str, Any], file: IO[bytes], found: media.Media) -> None:
     folder = f"generations/{generation.created_at:%Y/%m}/{generation.pk}"
+    picture = media.preview(file, found)
     file.seek(0)
     name = default_storage.save(f"{folder}/{index}.{found.extension}", File(file))
-    picture = media.preview(file, found)
     preview = default_storage.save(f"{folder}/{index}.preview.webp", ContentFile(picture)) if picture else ""
     asset = Asset(
         generation=generation,

@@ -1,29 +1,40 @@
 """Handing queued generations to KIE: within its rate, fairly, and never twice."""
 
+import time
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import transaction
 from django.db.models import Count, Min, QuerySet
 from django.utils import timezone
+from django_q.tasks import async_task
 
 from billing import alerts, upstream
+from billing.models import Breaker
 from generation import catalog, gateway, inputs, lifecycle, messages
 from generation.kie.errors import KieError, Rejected, Unavailable, Unknown
-from generation.kie.families import FAMILIES
+from generation.kie.families import FAMILIES, failures
 from generation.models import Generation, SubmitSlot
 
 MAX_ATTEMPTS = 8
 MAX_BACKOFF_SECONDS = 120
+# For how long one task of the queue goes on submitting; the next one continues.
+BUSY_SECONDS = 20.0
 State = Generation.State
 
 
 def submit_waiting(limit: int = 50) -> int:
-    """Submit up to `limit` due generations while KIE's rate and the breaker allow; returns how many."""
+    """Submit due generations, at most `limit` and for a bounded time, while KIE's rate and the breaker allow.
+
+    Returns how many. A KIE that does not answer is given one order at a time.
+    """
+    until = time.monotonic() + BUSY_SECONDS
     for submitted in range(limit):
-        if upstream.paused() or (generation := take_next()) is None:
+        if time.monotonic() > until or upstream.paused() or (generation := take_next()) is None:
             return submitted
-        submit(generation)
+        if not submit(generation):
+            return submitted + 1
     return limit
 
 
@@ -34,7 +45,25 @@ def due() -> bool:
 
 def _waiting() -> QuerySet[Generation]:
     now = timezone.now()
-    return Generation.objects.filter(state=State.QUEUED, check_at__lte=now, deadline__gt=now)
+    queued = Generation.objects.filter(state=State.QUEUED, kie_files__isnull=False)
+    return queued.filter(check_at__lte=now, submit_by__gt=now)
+
+
+def prepare(generation: Generation) -> None:
+    """Hand the input's files over to KIE while the generation is queued, so that a create is one call."""
+    entry = catalog.get(generation.model)
+    generation.attempts += 1
+    try:
+        places = inputs.hand_over(inputs.files(entry, generation.input))
+    except Unknown as error:
+        _put_back(generation, Unavailable(str(error)))
+    except Unavailable as error:
+        _put_back(generation, error)
+    except Rejected as error:
+        _reject(generation, error)
+    else:
+        queued = Generation.objects.filter(pk=generation.pk, state=State.QUEUED)
+        queued.update(kie_files=places, check_at=timezone.now())
 
 
 # Choosing
@@ -109,17 +138,17 @@ def callback_url(generation: Generation) -> str:
     return f"{settings.PUBLIC_URL}/kie/{generation.callback_token}/" if settings.KIE_CALLBACKS else ""
 
 
-def submit(generation: Generation) -> None:
-    """Send one claimed generation to KIE and act on what comes back."""
-    entry = catalog.get(generation.model)
-    family = FAMILIES[entry.family]
+def submit(generation: Generation) -> bool:
+    """Send one claimed generation to KIE and act on what comes back; False when nothing came back."""
     try:
+        entry = catalog.get(generation.model)
+        family = FAMILIES[entry.family]
         body = inputs.for_kie(entry, generation)
-    except (Unavailable, Unknown) as error:
-        return _put_back(generation, Unavailable(f"input file: {error}"))
-    except Rejected as error:
-        return _reject(generation, error)
-    request = family.create(entry.method, entry.endpoint, entry.id, body, callback_url(generation))
+        request = family.create(entry.method, entry.endpoint, entry.id, body, callback_url(generation))
+    except (LookupError, ObjectDoesNotExist) as error:
+        # The model or an earlier generation that it builds upon is gone: nothing was sent.
+        _reject(generation, Rejected(failures.MODEL, f"cannot be submitted: {error!r}", alert=True))
+        return True
     answer, said = gateway.timed(gateway.client().create, request)
     try:
         if isinstance(answer, KieError):
@@ -128,27 +157,44 @@ def submit(generation: Generation) -> None:
     except Unavailable as error:
         _put_back(generation, error)
     except Rejected as error:
-        _reject(generation, error)
+        if not _rehosted(generation, entry, error):
+            _reject(generation, error)
     except Unknown:
         lifecycle.note(generation, "no answer from KIE; waiting, never sending again")
-    gateway.record(generation, said)
-    return None
+        return False
+    finally:
+        gateway.record(generation, said)
+    return True
+
+
+def _rehosted(generation: Generation, entry: catalog.Entry, error: Rejected) -> bool:
+    """KIE's models could not fetch an address: have its storage try, once, and queue again (protocol 1.5, 451)."""
+    addresses = [value for value in inputs.files(entry, generation.input) if not value.startswith(inputs.UPLOAD)]
+    known = generation.kie_files or {}
+    if error.code != failures.UNREACHABLE or not addresses or set(addresses) & set(known):
+        return False
+    try:
+        places = known | inputs.rehost(addresses)
+    except KieError:
+        return False
+    changes = {"kie_files": places, "started_at": None, "check_at": timezone.now()}
+    return lifecycle.move(generation, State.QUEUED, "input files copied to KIE's storage", **changes)
 
 
 def _put_back(generation: Generation, error: Unavailable) -> None:
     """Nothing was started: queue again with backoff, and leave KIE alone if it is not only this request."""
     if error.account:
         upstream.pause(str(error))
+        async_task("generation.tasks.read_balance")
     elif error.pause_seconds:
-        upstream.pause(str(error), seconds=error.pause_seconds)
+        upstream.pause(str(error), cause=Breaker.Cause.BUSY, seconds=error.pause_seconds)
     if error.alert:
         alerts.tell(f"kie:{str(error)[:40]}:{timezone.now():%Y-%m-%dT%H}", f"KIE refuses work: {error}")
-    # A pause is not the request's fault and does not use up its attempts; its deadline still holds.
-    blameless = error.account or error.pause_seconds
-    if not blameless and generation.attempts >= MAX_ATTEMPTS:
+    # A pause for everybody is not this request's fault and does not use up its attempts; its deadline still holds.
+    attempts = generation.attempts - 1 if error.pause_seconds else generation.attempts
+    if attempts >= MAX_ATTEMPTS:
         lifecycle.finish(generation, State.FAILED, "too many attempts", error=messages.UNAVAILABLE, cost=0)
         return
-    attempts = generation.attempts - 1 if blameless else generation.attempts
     backoff = timedelta(seconds=min(2**attempts, MAX_BACKOFF_SECONDS))
     changes = {"attempts": attempts, "started_at": None, "check_at": timezone.now() + backoff}
     lifecycle.move(generation, State.QUEUED, f"KIE is unavailable: {error}", **changes)

@@ -149,7 +149,7 @@ def _generate(request: HttpRequest, entry: catalog.Entry) -> HttpResponse:
     if not isinstance(request.user, User):
         return redirect_to_login(request.get_full_path())
     user = request.user
-    data, refused, problems = _with_uploads(request, user)
+    data, refused, problems = _with_uploads(request, entry, user)
     values = forms.parse(entry.schema, data)
     if refused:
         return _page(request, entry, values, refused=refused, problems=problems)
@@ -165,11 +165,16 @@ def _generate(request: HttpRequest, entry: catalog.Entry) -> HttpResponse:
     return redirect("generation", pk=pk)
 
 
-def _with_uploads(request: HttpRequest, user: User) -> tuple[QueryDict, Refused | None, list[dict[str, str]]]:
+def _with_uploads(
+    request: HttpRequest, entry: catalog.Entry, user: User
+) -> tuple[QueryDict, Refused | None, list[dict[str, str]]]:
     """The posted data with each chosen file stored and named in its field, and what was wrong with the others."""
     data, refused, problems = request.POST.copy(), None, []
     files = {name: file for name, file in request.FILES.items() if isinstance(file, UploadedFile)}
+    taken = set(catalog.file_fields(entry))
     for name, file in files.items():
+        if re.sub(r"\[\d+\]", "[]", name.removesuffix(forms.FILE_SUFFIX)) not in taken:
+            continue
         field = name.removesuffix(forms.FILE_SUFFIX)
         try:
             data[field] = uploads.save(user, file).uri

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods
 
 from generation import lifecycle
 from generation.kie import callbacks, signature
+from generation.models import Generation
 
 MAX_BODY_BYTES = 1024**2
 
@@ -31,11 +32,14 @@ def bell(request: HttpRequest, token: str = "") -> HttpResponse:
         return JsonResponse(document)
     if int(request.headers.get("Content-Length") or 0) > MAX_BODY_BYTES:
         return HttpResponse(status=413)
-    task = _task(request)
+    generation = Generation.objects.filter(callback_token=token).only("kie_task_id").first()
+    if generation is None:
+        return HttpResponse(status=404)
+    # The signature is of the task that we know, whatever the body says; of the body's only while we know none.
+    task = generation.kie_task_id or _task(request)
     if settings.KIE_WEBHOOK_HMAC_KEY and not _signed(request, task):
         return HttpResponse(status=401)
-    if not lifecycle.ring(token, task):
-        return HttpResponse(status=404)
+    lifecycle.ring(generation, task)
     return JsonResponse({"code": 200, "msg": "success"})
 
 
@@ -43,7 +47,7 @@ def _task(request: HttpRequest) -> str:
     """The task id that the body names; a body that cannot be read still rings (R-CB2)."""
     try:
         return callbacks.task_id(json.loads(request.body))
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
 
 

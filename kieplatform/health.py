@@ -9,9 +9,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from generation.models import Heartbeat
-from generation.tasks import SWEEP
 
-QUEUE_SILENCE = timedelta(seconds=90)
+SILENCE = {Heartbeat.SWEEP: timedelta(seconds=90), Heartbeat.QUEUE: timedelta(minutes=8)}
 
 
 @require_safe
@@ -22,15 +21,16 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """200 when the database answers, its migrations are applied and the queue has swept lately; else 503."""
-    checks = {"database": False, "migrations": False, "queue": False}
+    """200 when the database answers, its migrations are applied, and sweep and queue show life; else 503."""
+    checks = {"database": False, "migrations": False, "sweep": False, "queue": False}
     try:
         executor = MigrationExecutor(connection)
         checks["database"] = True
         checks["migrations"] = not executor.migration_plan(executor.loader.graph.leaf_nodes())
         if checks["migrations"]:
-            alive = Heartbeat.objects.filter(name=SWEEP, at__gt=timezone.now() - QUEUE_SILENCE)
-            checks["queue"] = alive.exists()
+            beats = dict(Heartbeat.objects.values_list("name", "at"))
+            for name, silence in SILENCE.items():
+                checks[name] = name in beats and beats[name] > timezone.now() - silence
     except DatabaseError:
         pass
     return JsonResponse(checks, status=200 if all(checks.values()) else 503)

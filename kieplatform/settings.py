@@ -38,6 +38,8 @@ DOWNLOAD_ALLOW_HOSTS = env.list("DOWNLOAD_ALLOW_HOSTS", default=[])
 DOWNLOAD_MAX_BYTES = env.int("DOWNLOAD_MAX_BYTES", default=2 * 1024**3)
 DOWNLOAD_MAX_SECONDS = env.float("DOWNLOAD_MAX_SECONDS", default=300.0)
 UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", default=100 * 1024**2)
+UPLOAD_DAILY_BYTES = env.int("UPLOAD_DAILY_BYTES", default=1024**3)
+DATA_UPLOAD_MAX_NUMBER_FILES = 20
 
 # The platform: money
 
@@ -145,6 +147,8 @@ STORAGES = {
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024**2
 
 vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
+# A mail server that hangs must not hold up whoever tells the operators.
+EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("FROM_EMAIL", default="kieplatform <noreply@localhost>")
 ADMINS = [(address, address) for address in env.list("ADMINS", default=[])]
 

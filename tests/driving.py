@@ -11,6 +11,8 @@ State = Generation.State
 
 def step() -> None:
     """Everything that the workers would do now, once."""
+    for generation in Generation.objects.filter(state=State.QUEUED, kie_files__isnull=True):
+        submission.prepare(generation)
     submission.submit_waiting()
     polling.sweep()
     for generation in Generation.objects.filter(state=State.STORING, assets=None):

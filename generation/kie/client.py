@@ -1,12 +1,15 @@
-"""KIE over HTTP. Together with `download` the only importer of httpx."""
+"""KIE over HTTP. Together with `download` and the `transport` under both the only importer of httpx."""
 
+import base64
 import json
-import time
-from decimal import Decimal
+import os
+import re
+from decimal import Decimal, InvalidOperation
 from typing import IO, Any
 
 import httpx
 
+from generation.kie import transport
 from generation.kie.errors import Unavailable, Unknown
 from generation.kie.families import failures
 from generation.kie.families.base import SUCCESS, Answer, Request, millicredits
@@ -16,7 +19,14 @@ USER_AGENT = "Mozilla/5.0 (compatible; kieplatform)"
 CONNECT_SECONDS = 5.0
 MAX_QUERY_SECONDS = 10.0
 UPLOAD_SECONDS = 120.0
+UPLOAD_PATH = "inputs"
 MAX_BODY_BYTES = 4 * 1024**2
+# KIE recommends its base64 endpoint up to this size and its stream endpoint above (protocol 6.4).
+MAX_BASE64_BYTES = 1024**2
+MAX_DEPTH = 100
+MAX_DIGITS = 30
+# What PostgreSQL refuses in texts and JSON, though JSON can spell it.
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 class Client:
@@ -29,16 +39,13 @@ class Client:
         self._create_seconds = timeout_seconds
         self._query_seconds = min(timeout_seconds, MAX_QUERY_SECONDS)
         self._upload_url = upload_url
-        limits = httpx.Limits(max_connections=32, max_keepalive_connections=32, keepalive_expiry=20)
-        options: dict[str, Any] = {
-            "base_url": base_url,
-            "headers": {"Authorization": f"Bearer {api_key}", "User-Agent": USER_AGENT},
-            "trust_env": False,
-        }
-        self._queries = httpx.Client(limits=limits, **options)
+        # As bytes, because a key that is not ASCII would otherwise be quoted by the error that httpx raises (R-SEC3).
+        headers = {"Authorization": f"Bearer {api_key}".encode(errors="replace"), "User-Agent": USER_AGENT.encode()}
+        options: dict[str, Any] = {"base_url": base_url, "headers": headers, "max_connections": 32}
+        self._queries = transport.client(transport.Backend(), max_idle=32, **options)
         # A create never travels on a used connection: one that the other side is closing loses the request in a
         # way that cannot be told from a lost answer, and an unknown outcome is never sent again.
-        self._creates = httpx.Client(limits=httpx.Limits(max_keepalive_connections=0), **options)
+        self._creates = transport.client(transport.Backend(), max_idle=0, **options)
 
     def create(self, request: Request) -> Answer:
         """Send a paid request, once. Raises Unavailable when it never left us, Unknown when no answer came."""
@@ -49,26 +56,27 @@ class Client:
         return self._send(self._queries, request, self._query_seconds)
 
     def _send(self, http: httpx.Client, request: Request, seconds: float, **parts: Any) -> Answer:
-        limit = time.monotonic() + seconds
         body = bytearray()
         timeout = httpx.Timeout(seconds, connect=min(CONNECT_SECONDS, seconds))
         call: dict[str, Any] = parts or {"json": request.json, "params": request.params}
         try:
-            with http.stream(request.method, request.path, timeout=timeout, **call) as response:
+            with (
+                transport.time_limit(seconds),
+                http.stream(request.method, request.path, timeout=timeout, **call) as response,
+            ):
                 for chunk in response.iter_bytes():
                     body += chunk
-                    if time.monotonic() > limit or len(body) > MAX_BODY_BYTES:
-                        raise Unknown(f"no whole answer within {seconds} s and {MAX_BODY_BYTES} bytes")
+                    if len(body) > MAX_BODY_BYTES:
+                        raise Unknown(f"no whole answer within {MAX_BODY_BYTES} bytes")
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
             raise Unavailable(f"no connection: {error!r}") from error
+        except httpx.LocalProtocolError:
+            # Its text quotes the header that cannot be sent, which is the one with the key (R-SEC3).
+            raise Unavailable("the API key cannot be sent in a header", account=True) from None
         except httpx.HTTPError as error:
             raise Unknown(f"no answer: {error!r}") from error
-        text = body.decode(errors="replace")
-        try:
-            parsed = json.loads(text, parse_float=Decimal)
-        except ValueError:
-            parsed = None
-        return Answer(response.status_code, parsed, text)
+        text = body.decode(errors="replace").replace("\x00", "")
+        return Answer(response.status_code, parse(text), text)
 
     def credit(self) -> int:
         """The account's balance in KIE's millicredits; KIE gives a number with a fraction (protocol 6.1)."""
@@ -78,19 +86,64 @@ class Client:
             raise failures.refusal(answer.status, answer.code, answer.message or answer.text[:200])
         return balance
 
-    def download_link(self, url: str) -> str:
-        """A fresh address for a file of KIE's, good for 20 minutes; "" when KIE gives none (protocol 6.2)."""
-        answer = self.query(Request("POST", "/api/v1/common/download-url", json={"url": url}))
+    def download_link(self, request: Request) -> str:
+        """A fresh address for a file of KIE's, good for 20 minutes; "" when KIE gives none (protocol 4.2, 6.2)."""
+        answer = self.query(request)
         return answer.data if answer.code == SUCCESS and isinstance(answer.data, str) else ""
 
     def upload(self, file: IO[bytes], name: str, content_type: str) -> str:
         """Hand an input file to KIE; returns the address to name in a request, good for 24 hours (protocol 6.4).
 
-        KIE overwrites files of the same name, so `name` must be unique.
+        `file` is seekable and sent from its start. KIE overwrites files of the same name, so `name` must be unique.
+        Raises Unavailable, Rejected or Unknown; none of them costs anything.
         """
-        parts = {"files": {"file": (name, file, content_type)}, "data": {"uploadPath": "inputs", "fileName": name}}
-        request = Request("POST", f"{self._upload_url}/api/file-stream-upload")
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        if size <= MAX_BASE64_BYTES:
+            data = f"data:{content_type};base64,{base64.b64encode(file.read()).decode()}"
+            return self._upload("base64", {"base64Data": data, "uploadPath": UPLOAD_PATH, "fileName": name})
+        files, fields = {"file": (name, file, content_type)}, {"uploadPath": UPLOAD_PATH, "fileName": name}
+        return self._upload("stream", files=files, data=fields)
+
+    def upload_from(self, url: str, name: str) -> str:
+        """As `upload`, for a public address that KIE itself fetches, within its own 30 seconds."""
+        return self._upload("url", {"fileUrl": url, "uploadPath": UPLOAD_PATH, "fileName": name})
+
+    def _upload(self, way: str, body: dict[str, Any] | None = None, **parts: Any) -> str:
+        request = Request("POST", f"{self._upload_url}/api/file-{way}-upload", json=body)
         answer = self._send(self._creates, request, UPLOAD_SECONDS, **parts)
         if answer.code == SUCCESS and isinstance(url := answer.field("downloadUrl"), str):
             return url
         raise failures.refusal(answer.status, answer.code, answer.message)
+
+
+def parse(text: str) -> Any:
+    """The JSON in `text` as it may be stored; None where there is none or it is nested deeper than MAX_DEPTH.
+
+    Fractions are Decimals, what is no number (NaN, Infinity, absurd exponents) is None, and characters that databases
+    refuse are left out.
+    """
+    try:
+        return _cleaned(json.loads(text, parse_float=_decimal, parse_constant=lambda _: None), MAX_DEPTH)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _decimal(text: str) -> Decimal | None:
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        return None
+    return value if abs(value.adjusted()) <= MAX_DIGITS else None
+
+
+def _cleaned(value: Any, depth: int) -> Any:
+    if depth == 0:
+        raise ValueError("nested too deep")
+    if isinstance(value, str):
+        return _UNSTORABLE.sub("", value)
+    if isinstance(value, list):
+        return [_cleaned(item, depth - 1) for item in value]
+    if isinstance(value, dict):
+        return {_UNSTORABLE.sub("", key): _cleaned(item, depth - 1) for key, item in value.items()}
+    return value

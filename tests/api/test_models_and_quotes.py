@@ -86,6 +86,7 @@ def test_operators_can_see_that_it_answers(db: None, client: Any, path: str) -> 
 def test_not_ready_until_the_queue_is_alive(db: None, client: Any) -> None:
     from generation.models import Heartbeat
 
-    assert client.get("/readyz").json() == {"database": True, "migrations": True, "queue": False}
-    Heartbeat.objects.create(name="sweep", at=timezone.now())
+    assert client.get("/readyz").json() == {"database": True, "migrations": True, "sweep": False, "queue": False}
+    for name in (Heartbeat.SWEEP, Heartbeat.QUEUE):
+        Heartbeat.objects.create(name=name, at=timezone.now())
     assert client.get("/readyz").status_code == 200

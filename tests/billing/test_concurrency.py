@@ -10,9 +10,9 @@ from django.db import OperationalError, connection, connections
 
 from accounts.errors import Refused
 from accounts.models import User
+from accounts.transactions import atomically
 from billing import budgets, ledger
 from billing.models import Budget, BudgetDay, Entry, Wallet
-from billing.transactions import atomically
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

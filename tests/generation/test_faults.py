@@ -26,7 +26,7 @@ ENDS: list[tuple[str, tuple[str, ...], str]] = [
     ("fail-501", EVERYONE, "upstream_failed"),
     ("fail-later", (IMAGE,), "upstream_failed"),
     ("fail-fetch", (IMAGE,), "input_unreachable"),
-    ("empty-result", EVERYONE, "empty_result"),
+    ("empty-result", EVERYONE, "deadline"),
     ("422", EVERYONE, "invalid_input"),
     ("505", EVERYONE, "model_unavailable"),
     ("never", EVERYONE, "deadline"),

@@ -17,7 +17,8 @@ from accounts.errors import Refused
 from accounts.models import User
 from billing import ledger
 from billing.models import Budget, BudgetDay, Wallet
-from generation import lifecycle, uploads
+from generation import gateway, inputs, lifecycle, uploads
+from generation.kie.errors import Rejected
 from generation.models import Event, Generation
 from tests import driving
 from tests.generation.test_faults import IMAGE, VIDEO, books_are_right, order
@@ -80,6 +81,39 @@ def test_an_uploaded_file_is_handed_to_kie_when_it_is_needed(kie: Simulator, ali
     (sent,) = kie.task(generation.kie_task_id)["body"]["input"]["image_urls"]
     assert sent.startswith("http")
     assert "upload:" not in sent
+
+
+@pytest.mark.simulator
+def test_an_address_that_kie_cannot_fetch_is_copied_to_its_storage_once(kie: Simulator, alice: User) -> None:
+    """Protocol 1.5, code 451."""
+    address = gateway.client().upload(picture().file, "fox.png", "image/png")
+    values = {"prompt": "x", "image_urls": ["https://example.com/a.png"]}
+    generation = lifecycle.request(alice, "google/nano-banana-edit", values)
+    named = generation.input | {"image_urls": [address]}
+    Generation.objects.filter(pk=generation.pk).update(input=named, kie_files={})
+    kie.fault("451")
+    ended = driving.finish(generation)
+    (sent,) = kie.task(ended.kie_task_id)["body"]["input"]["image_urls"]
+    assert (ended.state, sent) == ("succeeded", ended.kie_files[address])
+    assert sent != address
+
+
+@pytest.mark.simulator
+def test_an_address_that_kie_cannot_fetch_at_all_ends_the_generation(kie: Simulator, alice: User) -> None:
+    values = {"prompt": "x", "image_urls": ["https://example.com/a.png"]}
+    generation = lifecycle.request(alice, "google/nano-banana-edit", values)
+    kie.fault("451", count=2)
+    assert driving.finish(generation).error_code == "input_unreachable"
+
+
+def test_a_name_that_leads_to_a_private_address_never_reaches_kie(alice: User, settings: Any) -> None:
+    """R-SEC1: names are resolved when the input is handed over, outside every transaction."""
+    settings.KIE_BASE_URL = "http://127.0.0.1:9"
+    values = {"prompt": "x", "image_urls": ["https://example.com/a.png"]}
+    generation = lifecycle.request(alice, "google/nano-banana-edit", values)
+    with pytest.raises(Rejected, match="private"):
+        inputs.hand_over(["http://localhost/a.png"])
+    assert generation.kie_files is None
 
 
 def test_a_foreign_upload_does_not_exist(alice: User, eve: User) -> None:

@@ -3,10 +3,12 @@
 import random
 import threading
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from django.db import connection, connections
 
+from accounts import idempotency
 from accounts.errors import Refused
 from accounts.models import User
 from billing import ledger
@@ -42,7 +44,7 @@ ACTORS: list[Callable[[Generation], object]] = [
     lambda generation: polling.act(generation, LOST, None),
     lambda generation: lifecycle.finish(generation, "failed", "deadline passed", error="deadline"),
     lambda generation: lifecycle.fail(generation, by="olga"),
-    lambda generation: lifecycle.ring(generation.callback_token, ""),
+    lambda generation: lifecycle.ring(generation, ""),
     succeed,
     store,
     cancel,
@@ -82,4 +84,36 @@ def test_every_race_settles_once(alice: User) -> None:
     succeeded = Generation.objects.filter(state="succeeded").count()
     assert (wallet.held, wallet.spent) == (0, succeeded * 5_000)
     Generation.objects.filter(state="succeeded").update(kie_results=[])
+    books_are_right()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_requests_and_cancels_of_one_customer_do_not_block_each_other(alice: User) -> None:
+    """Locks are taken in one order: the generation, the wallet, the budget day."""
+    waiting = [order(alice, IMAGE, "a fox") for _ in range(20)]
+    errors: list[Exception] = []
+    start = threading.Barrier(4)
+
+    def run(jobs: list[Callable[[], object]]) -> None:
+        start.wait()
+        for job in jobs:
+            try:
+                job()
+            except Exception as error:
+                errors.append(error)
+        connections.close_all()
+
+    cancels = [partial(lifecycle.cancel, generation) for generation in waiting]
+    requests = [
+        partial(idempotency.once, alice, f"form:{number}", lambda: str(order(alice, IMAGE, "a hare").pk))
+        for number in range(20)
+    ]
+    shares = [cancels[:10], cancels[10:], requests[:10], requests[10:]]
+    threads = [threading.Thread(target=run, args=[share]) for share in shares]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert Wallet.objects.get(pk=alice.pk).held == 20 * 5_000
     books_are_right()

@@ -7,7 +7,7 @@ from tests.kie_simulator.conftest import FOX, Kie
 from tests.simulator import until
 
 CREATE = "/api/v1/jobs/createTask"
-CODES = ["401", "402", "422", "429", "433", "455", "500", "505", "550"]
+CODES = ["401", "402", "422", "429", "433", "451", "455", "500", "505", "550"]
 
 
 def request(prompt: str) -> dict:

@@ -11,6 +11,10 @@ from generation.kie.errors import Unknown
 from generation.kie.families import failures
 
 SUCCESS = 200
+# KIE's documents say `taskId`; the others are from an early description of its answers (protocol 2.1).
+TASK_ID_KEYS = ("taskId", "task_id", "job_id", "jobId", "id")
+# More than any task costs: a number beyond it is a fault of KIE's, not a price.
+MAX_COST_MILLICREDITS = 10**12
 
 
 @dataclass(frozen=True)
@@ -64,13 +68,14 @@ class Result:
 
 @dataclass(frozen=True)
 class Status:
-    """How a task stands. `missing`: KIE does not know it (yet). `unreadable`: the query itself went wrong.
+    """How a task stands. `missing`: KIE does not know it (yet). `empty`: it succeeded and names no result (yet).
+    `unreadable`: the query itself went wrong.
 
     `word` is KIE's own state word when we do not know it, `cost_millicredits` what KIE charged if it says so,
     `failure` one of the codes in `families.failures`, `detail` KIE's explanation for operators.
     """
 
-    state: Literal["running", "succeeded", "failed", "missing", "unreadable"]
+    state: Literal["running", "succeeded", "empty", "failed", "missing", "unreadable"]
     results: tuple[Result, ...] = ()
     cost_millicredits: int | None = None
     failure: str = ""
@@ -96,8 +101,9 @@ class Family:
         """
         if answer.code != SUCCESS:
             raise failures.refusal(answer.status, answer.code, answer.message)
-        if task := answer.field("taskId"):
-            return str(task)
+        for name in TASK_ID_KEYS:
+            if (task := answer.field(name)) and isinstance(task, str):
+                return task
         raise Unknown(f"accepted without a task id: {answer.text[:300]}")
 
     def query(self, task: str) -> Request:
@@ -108,27 +114,38 @@ class Family:
         return None
 
     def status(self, task: str, answer: Answer) -> Status:
-        """Read the answer to `query`. Never raises: what cannot be read is `unreadable`, unknown words run on."""
+        """Read the answer to `query`. Never raises: what cannot be read is `unreadable`, unknown words run on.
+
+        Moderation after acceptance may come as the query's own error, and ends the task at once (R-ST3).
+        """
         if answer.body is None:
             answer = salvage(answer)
+        policy = answer.code in (400, 422) and failures.classify(answer.code, answer.message) == failures.POLICY
+        if policy or answer.code in (451, 501):
+            return failed(answer.code, answer.message)
         if answer.code in (404, 422):
             return Status("missing", detail=answer.message)
         if answer.code != SUCCESS:
             return Status("unreadable", detail=f"{answer.status} {answer.code} {answer.message}")
         if not isinstance(answer.data, dict):
             return Status("missing", detail="no data")
-        return self.read(answer.data)
+        try:
+            return self.read(answer.data)
+        except (TypeError, ValueError, ArithmeticError, AttributeError, LookupError) as error:
+            return Status("unreadable", detail=f"of an unknown shape: {error!r}")
+
+    def link_query(self, task: str, url: str) -> Request:
+        """The call for a fresh link to a result whose address has died (protocol 6.2)."""
+        return Request("POST", "/api/v1/common/download-url", json={"url": url})
 
     def read(self, data: dict[str, Any]) -> Status:
         raise NotImplementedError
 
 
 def succeeded(results: Iterable[Result], cost: int | None = None) -> Status:
-    """A success; one without any result is a failure that nobody shall pay for."""
+    """A success, which may lack its results for a while."""
     found = tuple(results)
-    if not found:
-        return Status("failed", cost_millicredits=cost, failure=failures.EMPTY, detail="success without a result")
-    return Status("succeeded", found, cost)
+    return Status("succeeded" if found else "empty", found, cost)
 
 
 def failed(code: Any, message: Any, cost: int | None = None) -> Status:
@@ -141,7 +158,10 @@ def millicredits(credits: Any) -> int | None:
     """KIE's credits, a number with a fraction, as millicredits rounded up; None where KIE gives none."""
     if isinstance(credits, bool) or not isinstance(credits, int | float | Decimal):
         return None
-    return int((Decimal(str(credits)) * 1000).to_integral_value(ROUND_CEILING))
+    amount = Decimal(str(credits)) * 1000
+    if not amount.is_finite() or not 0 <= amount <= MAX_COST_MILLICREDITS:
+        return None
+    return int(amount.to_integral_value(ROUND_CEILING))
 
 
 def urls(value: Any) -> list[str]:

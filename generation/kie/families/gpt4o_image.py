@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from generation.kie.families.base import Family, Result, Status, failed, succeeded, urls
+from generation.kie.families.base import Family, Request, Result, Status, failed, succeeded, urls
 
 RUNNING = {"GENERATING", "PENDING"}
 FAILED = {"CREATE_TASK_FAILED", "GENERATE_FAILED"}
@@ -11,6 +11,9 @@ FAILED = {"CREATE_TASK_FAILED", "GENERATE_FAILED"}
 class Gpt4oImage(Family):
     name = "gpt4o-image"
     query_path = "/api/v1/gpt4o-image/record-info"
+
+    def link_query(self, task: str, url: str) -> Request:
+        return Request("POST", "/api/v1/gpt4o-image/download-url", json={"taskId": task, "url": url})
 
     def read(self, data: dict[str, Any]) -> Status:
         """By the status word; the quickstart's shape has only the flag: 0 running, 1 success, 2 failed.

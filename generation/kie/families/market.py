@@ -1,6 +1,7 @@
 """Unified jobs: `/api/v1/jobs/createTask` and `/jobs/recordInfo` (protocol 2). Nearly every model KIE sells."""
 
 import json
+from decimal import Decimal
 from typing import Any
 
 from generation.kie.families.base import (
@@ -26,7 +27,8 @@ class Market(Family):
         return Request(method, endpoint, json={"model": model, "input": body, **callback})
 
     def read(self, data: dict[str, Any]) -> Status:
-        cost = millicredits(data.get("creditsConsumed", data.get("consumeCredits")))
+        reported = data.get("creditsConsumed")
+        cost = millicredits(data.get("consumeCredits") if reported is None else reported)
         state = data.get("state")
         if state == "success" or (state is None and data.get("successFlag") == 1):
             return succeeded(results(data), cost)
@@ -62,11 +64,12 @@ def results(data: dict[str, Any]) -> list[Result]:
 
 def track(item: dict[str, Any]) -> Result:
     """One of Suno's takes. Its own id names the track in follow-up requests; it is not a task id (7.5)."""
-    named = {"title": "title", "tags": "tags", "duration_seconds": "duration", "audio_id": "id", "lyrics": "prompt"}
-    details = {ours: item[theirs] for ours, theirs in named.items() if item.get(theirs)}
-    if "duration_seconds" in details:
-        details["duration_seconds"] = float(details["duration_seconds"])
-    return Result(item["audio_url"], details=details)
+    named = {"title": "title", "tags": "tags", "audio_id": "id", "lyrics": "prompt"}
+    said = {ours: item.get(theirs) for ours, theirs in named.items()}
+    details: dict[str, Any] = {name: value for name, value in said.items() if value and isinstance(value, str)}
+    if isinstance(duration := item.get("duration"), int | float | Decimal):
+        details["duration_seconds"] = float(duration)
+    return Result(str(item["audio_url"]), details=details)
 
 
 def text(value: Any) -> str:

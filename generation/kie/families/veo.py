@@ -82,6 +82,8 @@ def upgraded(answer: Answer) -> Status:
     found = urls(answer.field("resultUrls")) or urls(answer.field("resultUrl"))
     if found:
         return succeeded(Result(url) for url in found)
+    if failures.classify(answer.code, answer.message) == failures.POLICY:
+        return failed(answer.code, answer.message)
     if answer.code in (SUCCESS, 400) or (answer.code == 422 and answer.data):
         return Status("running")
     if answer.code in (404, 422, 500, 501):

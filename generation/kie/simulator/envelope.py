@@ -12,6 +12,7 @@ MESSAGES = {
     422: "The input is invalid",
     429: "Your call frequency is too high. Please try again later.",
     433: "The current number of points used by apiKey has exceeded the daily limit",
+    451: "Failed to fetch the image. Verify any access limits set by you or your service provider.",
     455: "The service is currently undergoing maintenance. Please try again later.",
     500: "Server exception, please try again later or contact customer service",
     505: "This feature is currently disabled",

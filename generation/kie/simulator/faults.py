@@ -10,7 +10,7 @@ from typing import Any
 
 from generation.kie.simulator.envelope import MESSAGES
 
-_CODES = (401, 402, 422, 429, 433, 455, 500, 505, 550)
+_CODES = (401, 402, 422, 429, 433, 451, 455, 500, 505, 550)
 
 ANSWERS = {str(code): f"the answer is code {code}: {MESSAGES[code]}" for code in _CODES} | {
     "http-500": "the answer is a real HTTP 500 with HTML",

@@ -1,8 +1,8 @@
-"""The queue's workers, watched.
+"""The sweep and the queue's workers, watched.
 
 A killed worker can leave django-q2's cluster waiting for ever on a lock while it reports itself healthy and ignores
-SIGTERM, so it is judged by what it does: the sweep runs through the queue and leaves a heartbeat, and a cluster
-whose heartbeat stops is killed with its whole process group and started again.
+SIGTERM, so both are judged by what they do: each leaves a heartbeat, and one whose heartbeat stops is killed with its
+whole process group and started again.
 """
 
 import contextlib
@@ -14,77 +14,88 @@ import time
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand
-from django.db import close_old_connections
+from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 from django_q.models import Schedule
 from django_q.tasks import async_task
 
-from generation import lifecycle, tasks
 from generation.models import Heartbeat
 
 LOOK_SECONDS = 1.0
 STOP_SECONDS = 20.0
-SILENCE = timedelta(minutes=2)
+
+
+class Watched:
+    """A management command in a process group of its own, restarted when it ends or falls silent."""
+
+    def __init__(self, command: str, heartbeat: str, silence: timedelta) -> None:
+        self.command, self.heartbeat, self.silence = command, heartbeat, silence
+        self.start()
+
+    def start(self) -> None:
+        self.since = timezone.now()
+        self.process = subprocess.Popen([sys.executable, sys.argv[0], self.command], start_new_session=True)
+
+    def healthy(self) -> bool:
+        if self.process.poll() is not None:
+            return False
+        limit = timezone.now() - self.silence
+        return self.since > limit or Heartbeat.objects.filter(name=self.heartbeat, at__gt=limit).exists()
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
 
 
 class Command(BaseCommand):
-    help = "Run the queue's workers and restart them should they hang."
+    help = "Run the sweep and the queue's workers, and restart them should they hang."
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.stopping = False
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         schedule()
+        # A task of the queue may rightly be silent for as long as fetching a file takes.
+        patience = timedelta(seconds=settings.DOWNLOAD_MAX_SECONDS + 180)
+        watched = [
+            Watched("sweep", Heartbeat.SWEEP, timedelta(minutes=2)),
+            Watched("qcluster", Heartbeat.QUEUE, patience),
+        ]
         while not self.stopping:
-            self._run_cluster()
+            time.sleep(LOOK_SECONDS)
+            for process in watched:
+                self._look_after(process)
+        for process in watched:
+            process.process.send_signal(signal.SIGTERM)
+        limit = time.monotonic() + STOP_SECONDS
+        for process in watched:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.process.wait(max(0.1, limit - time.monotonic()))
+            process.kill()
 
     def _stop(self, *args: Any) -> None:
         self.stopping = True
 
-    def _run_cluster(self) -> None:
-        """One cluster, from its start until it ends, hangs or is to stop."""
-        started = asked = timezone.now()
-        command = [sys.executable, sys.argv[0], "qcluster"]
-        cluster = subprocess.Popen(command, start_new_session=True)
-        while not self.stopping and cluster.poll() is None:
-            time.sleep(LOOK_SECONDS)
-            now = timezone.now()
-            if silent(lifecycle.lease()) and now - asked > lifecycle.lease():
-                async_task("generation.tasks.sweep")
-                asked = now
-            if now - started > SILENCE and silent(SILENCE):
-                self.stderr.write("The queue has fallen silent; restarting its workers.")
-                break
-        if self.stopping and cluster.poll() is None:
-            tasks.end_sweep()
-            cluster.send_signal(signal.SIGTERM)
-            _wait(cluster)
-        _kill_group(cluster)
+    def _look_after(self, process: Watched) -> None:
+        try:
+            healthy = process.healthy()
+        except DatabaseError:
+            # Without a database nobody can show life.
+            close_old_connections()
+            return
+        if not healthy and not self.stopping:
+            self.stderr.write(f"{process.command} has ended or fallen silent; it is started again.")
+            process.kill()
+            process.start()
 
 
 def schedule() -> None:
     """The standing orders of the queue. Idempotent."""
-    orders = {"generation.tasks.sweep": 1, "generation.tasks.read_balance": 5}
+    orders = {"generation.tasks.beat": 1, "generation.tasks.read_balance": 5}
     for function, minutes in orders.items():
         values = {"schedule_type": Schedule.MINUTES, "minutes": minutes, "repeats": -1, "cluster": None}
         Schedule.objects.update_or_create(name=function, defaults={"func": function, **values})
-    async_task("generation.tasks.sweep")
-    async_task("generation.tasks.read_balance")
-
-
-def silent(limit: timedelta) -> bool:
-    """Whether no sweep has shown itself for so long."""
-    close_old_connections()
-    return not Heartbeat.objects.filter(name=tasks.SWEEP, at__gt=timezone.now() - limit).exists()
-
-
-def _wait(cluster: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        cluster.wait(STOP_SECONDS)
-
-
-def _kill_group(cluster: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(cluster.pid, signal.SIGKILL)
-    cluster.wait()
+        async_task(function)

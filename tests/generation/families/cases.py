@@ -37,6 +37,7 @@ class FamilyCases:
     success: ClassVar[dict[str, Any]]
     successes: ClassVar[dict[str, Any]]
     failures: ClassVar[list[tuple[dict[str, Any], str]]]
+    empty: ClassVar[list[dict[str, Any]]]
     unknown_word: ClassVar[dict[str, Any]]
 
     @property
@@ -64,6 +65,7 @@ class FamilyCases:
 
     def test_an_accepted_create_gives_the_task_id(self) -> None:
         assert self.created(envelope({"taskId": "abc", "recordId": "other"})) == "abc"
+        assert self.created(envelope({"job_id": "abc"})) == "abc"
 
     def test_a_query_names_the_task(self) -> None:
         request = self.family.query("abc")
@@ -143,6 +145,20 @@ class FamilyCases:
         for data, ours in self.failures:
             status = self.status(envelope(data))
             assert (status.state, status.failure) == ("failed", ours), data
+
+    def test_a_success_that_names_no_result_is_neither_success_nor_failure(self) -> None:
+        for data in self.empty:
+            assert self.status(envelope(data)).state == "empty", data
+
+    def test_moderation_in_the_query_itself_ends_the_task(self) -> None:
+        """R-ST3"""
+        status = self.status(envelope(None, 422, "Your request was rejected by Flow(x)."))
+        assert (status.state, status.failure) == ("failed", "content_policy")
+        assert self.status(envelope(None, 501, "Generation failed")).state == "failed"
+
+    @pytest.mark.parametrize("data", [{"state": {}}, {"status": [1]}, {"successFlag": "x"}, {"response": 7}, {}])
+    def test_a_shape_that_nobody_has_seen_is_no_end(self, data: Any) -> None:
+        assert self.status(envelope(data)).state in ("running", "unreadable", "empty")
 
     def test_an_unknown_word_keeps_waiting_and_is_named(self) -> None:
         """R-ST2"""

@@ -24,8 +24,8 @@ class TestGpt4oImage(FamilyCases):
             {"successFlag": 2, "errorCode": 400, "errorMessage": "Generation failed", "response": {"result_urls": []}},
             "invalid_input",
         ),
-        (record("SUCCESS", 1, response={"resultUrls": []}), "empty_result"),
     ]
+    empty = [record("SUCCESS", 1, response={"resultUrls": []}), record("SUCCESS", 1, response=None)]
     unknown_word = record("MODERATING", 0)
 
     def test_a_completion_time_says_nothing_while_the_flag_is_zero(self) -> None:

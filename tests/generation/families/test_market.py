@@ -31,10 +31,8 @@ class TestMarket(FamilyCases):
         (lost("408", "timeout"), "upstream_timeout"),
         ({"successFlag": 2, "failCode": "500", "failMsg": "x"}, "upstream_failed"),
         ({"successFlag": 3, "failCode": "500", "failMsg": "x"}, "upstream_failed"),
-        (won(resultJson=json.dumps({"resultUrls": []})), "empty_result"),
-        (won(resultJson=""), "empty_result"),
-        (won(resultJson="not json"), "empty_result"),
     ]
+    empty = [won(resultJson=text) for text in ('{"resultUrls": []}', "", "not json", None)]
     unknown_word = {"state": "reviewing"}
 
     def test_the_model_and_its_input_stand_apart(self) -> None:
@@ -50,7 +48,17 @@ class TestMarket(FamilyCases):
 
     @pytest.mark.parametrize(
         ("reported", "millicredits"),
-        [(3.0, 3000), (2.5, 2500), (0.0001, 1), (0, 0), (0.4, 400), (None, None), ("3", None)],
+        [
+            (3.0, 3000),
+            (2.5, 2500),
+            (0.0001, 1),
+            (0, 0),
+            (0.4, 400),
+            (None, None),
+            ("3", None),
+            (-1, None),
+            (1e30, None),
+        ],
     )
     def test_the_cost_is_a_float_of_credits(self, reported: Any, millicredits: int | None) -> None:
         data = won(response={"resultUrls": [FILE]}, creditsConsumed=reported)

@@ -23,8 +23,8 @@ class TestVeo(FamilyCases):
         (flag(3, errorCode=501, errorMessage="Failed"), "upstream_failed"),
         (flag(3, errorCode=400, errorMessage="Your prompt was flagged by Website"), "content_policy"),
         (flag(3, errorCode=422, errorMessage="Your request was rejected by Flow(x)."), "content_policy"),
-        (flag(1, response={"resultUrls": None}), "empty_result"),
     ]
+    empty = [flag(1, response={"resultUrls": None}), flag(1)]
     unknown_word = flag(7)
 
     def test_an_extension_gives_the_whole_film(self) -> None:
@@ -68,6 +68,7 @@ class TestUpgrades:
         ("task", "body", "state"),
         [
             ("1080p:base:0:n", envelope(None, 400, "still processing"), "running"),
+            ("1080p:base:0:n", envelope(None, 400, "flagged as violating content policies"), "failed"),
             ("1080p:base:0:n", envelope({"resultUrl": FILE}), "succeeded"),
             ("1080p:base:0:n", envelope(None, 500, "Internal"), "failed"),
             ("1080p:base:0:n", envelope(None, 429), "unreadable"),
