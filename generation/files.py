@@ -33,7 +33,10 @@ def serve(request: HttpRequest, token: str, name: str) -> HttpResponseBase:
         raise Http404 from None
     path = str(asset.preview if preview else asset.file)
     content_type = "image/webp" if preview else asset.content_type
-    response = _content(request, default_storage.open(path), default_storage.size(path), content_type)
+    try:
+        response = _content(request, default_storage.open(path), default_storage.size(path), content_type)
+    except FileNotFoundError:
+        raise Http404 from None
     inline = content_type.startswith(_SAFE_INLINE) and "download" not in request.GET
     response["Content-Disposition"] = f'{"inline" if inline else "attachment"}; filename="{path.rpartition("/")[2]}"'
     response["Content-Security-Policy"] = "default-src 'none'; sandbox"
@@ -45,7 +48,7 @@ def serve(request: HttpRequest, token: str, name: str) -> HttpResponseBase:
 
 
 def _content(request: HttpRequest, file: Any, size: int, content_type: str) -> HttpResponseBase:
-    match = re.fullmatch(r"bytes=(\d*)-(\d*)", request.headers.get("Range", ""))
+    match = re.fullmatch(r"bytes=([0-9]{0,15})-([0-9]{0,15})", request.headers.get("Range", ""))
     if not match or match.group(0) == "bytes=-":
         return FileResponse(file, content_type=content_type)
     first, last = match.groups()

@@ -1,15 +1,12 @@
 """KIE over HTTP. Together with `download` and the `transport` under both the only importer of httpx."""
 
 import base64
-import json
 import os
-import re
-from decimal import Decimal, InvalidOperation
 from typing import IO, Any
 
 import httpx
 
-from generation.kie import transport
+from generation.kie import transport, wire
 from generation.kie.errors import Unavailable, Unknown
 from generation.kie.families import failures
 from generation.kie.families.base import SUCCESS, Answer, Request, millicredits
@@ -23,10 +20,6 @@ UPLOAD_PATH = "inputs"
 MAX_BODY_BYTES = 4 * 1024**2
 # KIE recommends its base64 endpoint up to this size and its stream endpoint above (protocol 6.4).
 MAX_BASE64_BYTES = 1024**2
-MAX_DEPTH = 100
-MAX_DIGITS = 30
-# What PostgreSQL refuses in texts and JSON, though JSON can spell it.
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 class Client:
@@ -76,7 +69,7 @@ class Client:
         except httpx.HTTPError as error:
             raise Unknown(f"no answer: {error!r}") from error
         text = body.decode(errors="replace").replace("\x00", "")
-        return Answer(response.status_code, parse(text), text)
+        return Answer(response.status_code, wire.parse(text), text)
 
     def credit(self) -> int:
         """The account's balance in KIE's millicredits; KIE gives a number with a fraction (protocol 6.1)."""
@@ -115,35 +108,3 @@ class Client:
         if answer.code == SUCCESS and isinstance(url := answer.field("downloadUrl"), str):
             return url
         raise failures.refusal(answer.status, answer.code, answer.message)
-
-
-def parse(text: str) -> Any:
-    """The JSON in `text` as it may be stored; None where there is none or it is nested deeper than MAX_DEPTH.
-
-    Fractions are Decimals, what is no number (NaN, Infinity, absurd exponents) is None, and characters that databases
-    refuse are left out.
-    """
-    try:
-        return _cleaned(json.loads(text, parse_float=_decimal, parse_constant=lambda _: None), MAX_DEPTH)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _decimal(text: str) -> Decimal | None:
-    try:
-        value = Decimal(text)
-    except InvalidOperation:
-        return None
-    return value if abs(value.adjusted()) <= MAX_DIGITS else None
-
-
-def _cleaned(value: Any, depth: int) -> Any:
-    if depth == 0:
-        raise ValueError("nested too deep")
-    if isinstance(value, str):
-        return _UNSTORABLE.sub("", value)
-    if isinstance(value, list):
-        return [_cleaned(item, depth - 1) for item in value]
-    if isinstance(value, dict):
-        return {_UNSTORABLE.sub("", key): _cleaned(item, depth - 1) for key, item in value.items()}
-    return value

@@ -28,7 +28,7 @@ def test_a_wrong_password_and_an_unknown_address_look_the_same(client: Client, a
     """R-SEC4"""
     answers = [sign_in(client, email, "wrong password") for email in (alice.email, "nobody@example.com")]
     assert [answer.status_code for answer in answers] == [200, 200]
-    first, second = (answer.context["form"].non_field_errors() for answer in answers)
+    first, second = (list(answer.context["form"].non_field_errors()) for answer in answers)
     assert first == second != []
     assert not signed_in(client)
 

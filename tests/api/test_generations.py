@@ -43,6 +43,7 @@ def test_a_generation_runs_from_one_request_to_a_file(kie: Simulator, api: APICl
 
 @pytest.mark.simulator
 def test_a_failure_says_why_and_gives_the_credits_back(kie: Simulator, api: APIClient) -> None:
+    """R-UX1"""
     location = post(api, {**FOX, "input": {"prompt": "sim:policy"}})["Location"]
     driving.finish(Generation.objects.get())
     body = api.get(location).json()
@@ -146,6 +147,7 @@ def test_a_bad_request_names_what_is_wrong_and_holds_nothing(
 
 
 def test_too_little_credit_says_what_is_needed_and_available(bob: User) -> None:
+    """R-UX2"""
     response = post(api_for(bob))
     problem = response.json()
     assert (response.status_code, problem["code"]) == (402, "insufficient_credits")
@@ -154,6 +156,7 @@ def test_too_little_credit_says_what_is_needed_and_available(bob: User) -> None:
 
 
 def test_a_reached_cap_says_when_it_frees(api: APIClient) -> None:
+    """R-UX2"""
     Budget.objects.update_or_create(scope="platform", defaults={"daily_cap_millicredits": 3_999})
     response = post(api)
     problem = response.json()

@@ -182,3 +182,9 @@ def test_the_type_of_a_result_comes_from_its_content(kie: Simulator, alice: User
     response = client.get(files.link(stored))
     assert response["Content-Type"] == stored.content_type == "image/png"
     assert io.BytesIO(body(response)).read(4) == b"\x89PNG"
+
+
+def test_an_absurd_range_is_ignored_and_a_lost_file_is_not_found(client: Client, asset: Asset) -> None:
+    assert client.get(files.link(asset), headers={"Range": f"bytes={'9' * 5000}-"}).status_code == 200
+    default_storage.delete(str(asset.file))
+    assert client.get(files.link(asset)).status_code == 404

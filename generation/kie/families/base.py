@@ -1,12 +1,12 @@
 """What a protocol family is: paths and pure functions between our words and KIE's."""
 
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, Decimal
 from typing import Any, Literal
 
+from generation.kie import wire
 from generation.kie.errors import Unknown
 from generation.kie.families import failures
 
@@ -178,8 +178,5 @@ _BROKEN_ECHO = re.compile(
 
 def salvage(answer: Answer) -> Answer:
     """Read a body whose echo of our own request broke its JSON, by cutting the echo out (protocol 10, trap 6)."""
-    try:
-        body = json.loads(_BROKEN_ECHO.sub("", answer.text), parse_float=Decimal)
-    except ValueError:
-        return answer
-    return Answer(answer.status, body, answer.text)
+    body = wire.parse(_BROKEN_ECHO.sub("", answer.text))
+    return answer if body is None else Answer(answer.status, body, answer.text)

@@ -4,6 +4,7 @@ import json
 from decimal import Decimal
 from typing import Any
 
+from generation.kie import wire
 from generation.kie.families.base import (
     Family,
     Request,
@@ -41,10 +42,8 @@ def outcome(data: dict[str, Any]) -> dict[str, Any]:
     """`response`, or the older `resultJson`, which is JSON in a string, "" or null (traps 4 and 17)."""
     if isinstance(data.get("response"), dict):
         return data["response"]
-    try:
-        parsed = json.loads(data.get("resultJson") or "{}")
-    except (TypeError, ValueError):
-        return {}
+    text = data.get("resultJson")
+    parsed = wire.parse(text) if isinstance(text, str) else None
     return parsed if isinstance(parsed, dict) else {}
 
 

@@ -160,6 +160,9 @@ class FamilyCases:
     def test_a_shape_that_nobody_has_seen_is_no_end(self, data: Any) -> None:
         assert self.status(envelope(data)).state in ("running", "unreadable", "empty")
 
+    def test_a_body_nested_beyond_reason_is_unreadable(self) -> None:
+        assert self.family.status("task", Answer(200, None, "[" * 5000 + "]" * 5000)).state == "unreadable"
+
     def test_an_unknown_word_keeps_waiting_and_is_named(self) -> None:
         """R-ST2"""
         status = self.status(envelope(self.unknown_word))

@@ -1,0 +1,43 @@
+"""JSON as it comes from a server that we do not trust."""
+
+import json
+import re
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+MAX_DEPTH = 100
+MAX_DIGITS = 30
+# What PostgreSQL refuses in texts and JSON, though JSON can spell it.
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def parse(text: str) -> Any:
+    """The JSON in `text` as it may be stored; None where there is none or it is nested deeper than MAX_DEPTH.
+
+    Fractions are Decimals, what is no number (NaN, Infinity, absurd exponents) is None, and characters that databases
+    refuse are left out.
+    """
+    try:
+        return _cleaned(json.loads(text, parse_float=_decimal, parse_constant=lambda _: None), MAX_DEPTH)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _decimal(text: str) -> Decimal | None:
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        return None
+    return value if abs(value.adjusted()) <= MAX_DIGITS else None
+
+
+def _cleaned(value: Any, depth: int) -> Any:
+    if depth == 0:
+        raise ValueError("nested too deep")
+    if isinstance(value, str):
+        return UNSTORABLE.sub("", value)
+    if isinstance(value, list):
+        return [_cleaned(item, depth - 1) for item in value]
+    if isinstance(value, dict):
+        return {UNSTORABLE.sub("", key): _cleaned(item, depth - 1) for key, item in value.items()}
+    return value
