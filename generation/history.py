@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_GET, require_POST
+from django_htmx.http import HttpResponseClientRefresh
 
 from accounts.errors import Refused
 from accounts.requests import SignedInRequest, wants_part
@@ -130,13 +131,15 @@ def generation(request: SignedInRequest, pk: uuid.UUID) -> HttpResponse:
     return render(request, "generation/generation.html", _context(owned(request, pk)))
 
 
-@login_required
 @require_GET
 def card(request: SignedInRequest, pk: uuid.UUID) -> HttpResponse:
     """The live part of the page; nothing (204) while it still is what the browser shows.
 
-    So a playing result or a focused button is only replaced when there is news.
+    So a playing result or a focused button is only replaced when there is news. Once the visitor is signed out, the
+    whole page is loaded anew, which leads to the log-in.
     """
+    if not request.user.is_authenticated:
+        return HttpResponseClientRefresh()
     row = owned(request, pk)
     if not row.terminal and request.GET.get("seen") == _version(row):
         return HttpResponse(status=204)

@@ -121,12 +121,17 @@ def test_a_generation_of_a_model_that_left_the_catalogue_can_still_be_read(brows
 def test_nobody_elses_generation_exists(alice, eve, client):
     generation = requested(alice)
     hers = browser_of(eve)
+    assert client.get(f"/generations/{generation.pk}/").status_code == 302
     for path in ("", "card/"):
         assert hers.get(f"/generations/{generation.pk}/{path}").status_code == 404
-        assert client.get(f"/generations/{generation.pk}/{path}").status_code == 302
     assert hers.post(f"/generations/{generation.pk}/cancel/").status_code == 404
     assert hers.get(f"/models/{BANANA}/", {"from": str(generation.pk)}).status_code == 404
     assert str(generation.pk) not in hers.get("/generations/").content.decode()
     assert str(generation.pk) not in hers.get("/balance/").content.decode()
     generation.refresh_from_db()
     assert generation.state == "queued"
+
+
+def test_a_card_that_asks_after_signing_out_reloads_its_page(alice, client):
+    answer = client.get(f"/generations/{requested(alice).pk}/card/")
+    assert (answer["HX-Refresh"], answer.content) == ("true", b"")
