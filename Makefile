@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check lock benchmarks screenshots
+.PHONY: run test check lock
 
 run: $(VENV)/runtime
 	@$(BIN)/python manage.py up --port $(PORT)
