@@ -63,9 +63,8 @@ def _claim(limit: int) -> list[Generation]:
     A row whose worker dies comes back when its lease is over.
     """
     now = timezone.now()
-    queued = Q(state=State.QUEUED)
-    too_late, unprepared = Q(submit_by__lte=now), Q(kie_files__isnull=True, check_at__lte=now)
-    due = Q(check_at__lte=now) & ~queued | queued & (too_late | unprepared)
+    ours = ~Q(state=State.QUEUED) | Q(submit_by__lte=now) | Q(kie_files__isnull=True)
+    due = Q(check_at__lte=now) & ours
     with transaction.atomic():
         rows = list(Generation.objects.select_for_update(skip_locked=True).filter(due).order_by("check_at")[:limit])
         for lease, storing in ((lifecycle.lease(), False), (lifecycle.store_lease(), True)):

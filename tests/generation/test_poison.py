@@ -29,7 +29,8 @@ def test_an_error_of_one_row_is_told_and_the_others_move_on(alice: User) -> None
     Generation.objects.update(submit_by=timezone.now())
     # More than the day has used: giving it back would break the budget, which the database refuses.
     Generation.objects.filter(pk=poisoned.pk).update(cost_estimate_millicredits=10**15)
-    polling.sweep()
+    assert polling.sweep() == 2
+    assert polling.sweep() == 0, "a row that goes wrong is left alone for a lease"
     states = dict(Generation.objects.values_list("pk", "state"))
     assert states == {poisoned.pk: "queued", good.pk: "failed"}
     assert Alert.objects.filter(key__startswith=f"stuck:{poisoned.pk}").exists()
