@@ -10,6 +10,7 @@ everybody wants, so that the busiest row is locked the shortest.
 """
 
 import logging
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -31,6 +32,8 @@ from generation.kie.families.base import Status
 from generation.models import Event, Generation
 
 State = Generation.State
+# The kind of a generation that is one call with its answer, held and settled by `chat.calls`.
+CHAT = "chat"
 logger = logging.getLogger(__name__)
 
 
@@ -84,16 +87,18 @@ def request(
         submit_by=now + time_limit / 2,
         deadline=now + time_limit,
     )
-    _admit(generation, by=f"key {api_key.prefix}" if api_key else "customer")
+    admit(generation, by=f"key {api_key.prefix}" if api_key else "customer")
     return generation
 
 
 @atomically
-def _admit(generation: Generation, by: str) -> None:
+def admit(generation: Generation, by: str) -> None:
+    """Hold the credits of a new generation and let it begin. Raises Refused; then nothing is held."""
     generation.budget_day = budgets.today(Budget.PLATFORM)
     generation.save(force_insert=True)
-    _event(generation, "", State.QUEUED, "requested", by)
-    wake(generation)
+    _event(generation, "", generation.state, "requested", by)
+    if generation.state == State.QUEUED:
+        wake(generation)
     ledger.hold(generation.user_id, generation.price_millicredits, about=generation.about)
     budgets.reserve(Budget.PLATFORM, generation.budget_day, generation.cost_estimate_millicredits)
 
@@ -160,7 +165,7 @@ def begin_storing(generation: Generation, status: Status) -> bool:
     now = timezone.now()
     time_to_fetch = timedelta(seconds=2 * settings.DOWNLOAD_MAX_SECONDS)
     changes = {
-        "kie_results": _remembered(status),
+        "kie_results": _remembered(status, generation.kie_partial),
         "check_at": now + store_lease(),
         "checks": 0,
         "deadline": max(generation.deadline, now + time_to_fetch),
@@ -172,8 +177,29 @@ def begin_storing(generation: Generation, status: Status) -> bool:
     return True
 
 
-def _remembered(status: Status) -> list[dict[str, Any]]:
-    return [{"url": r.url, "text": r.text, "details": r.details} for r in status.results]
+@atomically
+def keep_partial(generation: Generation, status: Status) -> None:
+    """Show the first of several results while KIE works on the others; nothing is charged for them yet."""
+    known = [result["url"] for result in generation.kie_partial]
+    new = [result for result in _remembered(status) if result["url"] and result["url"] not in known]
+    rows = Generation.objects.filter(pk=generation.pk, state=State.RUNNING, kie_partial=generation.kie_partial)
+    if new and rows.update(kie_partial=generation.kie_partial + new):
+        wake(generation)
+
+
+def _remembered(status: Status, partial: list[dict[str, Any]] | None = None) -> list[dict[str, Any]]:
+    """Results as they are kept: those that were there early stay where they are, for they may be stored already."""
+    found = [asdict(result) for result in status.results]
+    early = [_match(result, found) for result in partial or []]
+    return early + [result for result in found if result not in early]
+
+
+def _match(early: dict[str, Any], found: list[dict[str, Any]]) -> dict[str, Any]:
+    """The final form of an early result, by KIE's name for it or its address; itself where KIE forgot it."""
+    for result in found:
+        if (early["kie_id"] and result["kie_id"] == early["kie_id"]) or result["url"] == early["url"]:
+            return result
+    return early
 
 
 # Ending
@@ -206,7 +232,7 @@ def finish(
     )
     if not changed:
         return False
-    ledger.settle(generation.about, _charge(generation) if state == State.SUCCEEDED else 0)
+    ledger.settle(generation.about, _charge(generation, cost) if state == State.SUCCEEDED else 0)
     book_cost(generation, cost)
     _event(generation, generation.state, state, why, by)
     generation.refresh_from_db()
@@ -224,7 +250,9 @@ def _tell(generation: Generation) -> None:
 def _watch_from(generation: Generation, state: str, error: str, now: datetime) -> datetime | None:
     """When to look again at a task that we gave up while KIE may still be at it, else None (R-UP3)."""
     given_up = error in (messages.DEADLINE, messages.LOST, messages.OPERATOR, failures.EMPTY)
-    watched = state == State.FAILED and generation.state == State.RUNNING and given_up
+    # A chat call that nobody listens to any more has no task that could be asked for.
+    listened_to = generation.kind != CHAT
+    watched = state == State.FAILED and generation.state == State.RUNNING and given_up and listened_to
     return now + timedelta(seconds=settings.POLL_MAX_SECONDS) if watched else None
 
 
@@ -233,7 +261,8 @@ def accept_late(generation: Generation, status: Status) -> None:
     """KIE finished after the credits went back: book the cost, and give the result away (R-UP3)."""
     book_cost(generation, status.cost_millicredits)
     rows = Generation.objects.filter(pk=generation.pk, state=State.FAILED)
-    rows.update(kie_results=_remembered(status), check_at=timezone.now() + store_lease(), checks=0)
+    found = _remembered(status, generation.kie_partial)
+    rows.update(kie_results=found, check_at=timezone.now() + store_lease(), checks=0)
     note(generation, "KIE finished late; the result is free of charge")
     wake(generation)
 
@@ -243,9 +272,9 @@ def stop_watching(generation: Generation) -> None:
     Generation.objects.filter(pk=generation.pk, finished_at__isnull=False).update(check_at=None)
 
 
-def _charge(generation: Generation) -> int:
+def _charge(generation: Generation, cost: int | None) -> int:
     """The price; where the quantity was only bounded before, the price in proportion to the actual cost (R-PR4)."""
-    cost = generation.cost_millicredits
+    cost = generation.cost_millicredits if cost is None else cost
     if generation.price_exact or cost is None or cost >= generation.cost_estimate_millicredits:
         return generation.price_millicredits
     # Rounded up, like every price.

@@ -44,6 +44,7 @@ class Media:
 
 
 PLAIN_TEXT = Media("text", "txt", "text/plain")
+JSON = Media("text", "json", "application/json")
 
 
 def identify(file: IO[bytes]) -> Media:
@@ -106,7 +107,7 @@ def _text(file: IO[bytes]) -> Media:
         json.loads(text)
     except (ValueError, RecursionError):
         return PLAIN_TEXT
-    return Media("text", "json", "application/json")
+    return JSON
 
 
 def preview(file: IO[bytes], media: Media) -> bytes | None:

@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import ApiKey
+from generation import catalog_models  # noqa: F401
 
 
 def new_callback_token() -> str:
@@ -60,6 +61,8 @@ class Generation(models.Model):
     # Where KIE has the customer's files, by what the input names; null while they are still to be handed over.
     kie_files = models.JSONField(null=True, blank=True)
     kie_results = models.JSONField(default=list, blank=True)
+    # The first of several results, while KIE works on the others; each keeps its place among `kie_results`.
+    kie_partial = models.JSONField(default=list, blank=True)
     error_code = models.CharField(max_length=60, blank=True)
     error_message = models.CharField(max_length=500, blank=True)
 
@@ -111,7 +114,11 @@ class Event(models.Model):
 
 
 class Asset(models.Model):
-    """A result in our storage. `details` is what KIE said of it (title, duration, audio id …)."""
+    """A result in our storage.
+
+    `view` is what it is where its type of file does not say (`families.base.VIEWS`), `data` its content where that
+    is text or a structure, `details` what customers read about it (title, duration …), `kie_id` KIE's name for it.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     generation = models.ForeignKey(Generation, on_delete=models.PROTECT, related_name="assets")
@@ -123,7 +130,10 @@ class Asset(models.Model):
     size_bytes = models.BigIntegerField()
     width = models.PositiveIntegerField(null=True, blank=True)
     height = models.PositiveIntegerField(null=True, blank=True)
+    view = models.CharField(max_length=20, blank=True)
+    data = models.JSONField(null=True, blank=True)
     details = models.JSONField(default=dict, blank=True)
+    kie_id = models.CharField(max_length=200, blank=True)
     source_url = models.URLField(max_length=2000, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
 

@@ -104,7 +104,7 @@ def refresh(generations: Sequence[Generation]) -> None:
     waiting = [g for g in generations if not g.kie_task_id]
     for generation, (status, said) in zip(asked, answers, strict=True):
         done = False
-        if status.state != "running" or status.word:
+        if status.state != "running" or status.word or status.results:
             with isolated(generation):
                 done = act(generation, status, said)
         if not done:
@@ -142,6 +142,7 @@ def act(generation: Generation, status: Status, said: Said | None) -> bool:
     """Do what a status asks for; False when it asks for more waiting."""
     if status.state == "running":
         _report_word(generation, status.word)
+        lifecycle.keep_partial(generation, status)
         return False
     if status.state == "unreadable":
         return False
@@ -149,13 +150,16 @@ def act(generation: Generation, status: Status, said: Said | None) -> bool:
         return False
     if said:
         gateway.record(generation, said)
+    return _late(generation, status) if generation.state == State.FAILED else end(generation, status)
+
+
+def end(generation: Generation, status: Status) -> bool:
+    """Act on the end of a running task, whatever it is; True when this call did it."""
     if status.state == "missing":
         return lifecycle.finish(generation, State.FAILED, "KIE does not know the task", error=messages.LOST)
     if status.state == "empty":
         cost = status.cost_millicredits
         return lifecycle.finish(generation, State.FAILED, "success without a result", error=failures.EMPTY, cost=cost)
-    if generation.state == State.FAILED:
-        return _late(generation, status)
     if status.state == "succeeded":
         return lifecycle.begin_storing(generation, status)
     # A documented failure is free unless KIE says otherwise (protocol 9).

@@ -1,5 +1,6 @@
 """Copying KIE's expiring files into our storage, within limits; only then is a customer charged."""
 
+import json
 import tempfile
 from datetime import timedelta
 from pathlib import Path
@@ -12,12 +13,13 @@ from django.utils import timezone
 
 from billing import alerts
 from generation import catalog, gateway, lifecycle, media, messages
-from generation.kie import download
+from generation.kie import download, wire
 from generation.kie.errors import KieError
 from generation.kie.families import FAMILIES
 from generation.models import Asset, Generation
 
 MAX_ATTEMPTS = 5
+MAX_CONTENT_BYTES = 256 * 1024
 State = Generation.State
 
 
@@ -46,6 +48,17 @@ def store(generation: Generation) -> bool:
     return lifecycle.finish(generation, State.SUCCEEDED, "results stored")
 
 
+def store_partial(generation: Generation) -> None:
+    """Fetch what a running task has already made; what cannot be had yet comes with the rest."""
+    stored = set(generation.assets.values_list("index", flat=True))
+    for index, result in enumerate(generation.kie_partial):
+        if index not in stored:
+            try:
+                _store_one(generation, index, result)
+            except (Refusal, download.Dead, media.Unrecognised) as error:
+                lifecycle.note(generation, f"early result not fetched: {error}")
+
+
 def _refuse(generation: Generation, error: Exception) -> bool:
     alerts.tell(f"result-refused:{generation.pk}", f"A result of {generation.model} was refused: {error}")
     if generation.state == State.FAILED:
@@ -69,15 +82,45 @@ def _store_one(generation: Generation, index: int, result: dict[str, Any]) -> No
     with tempfile.NamedTemporaryFile() as file:
         if result["url"]:
             _fetch(generation, result["url"], file)
-            file.flush()
             found = media.identify(file)
+        elif result.get("data") is not None:
+            file.write(json.dumps(result["data"], ensure_ascii=False, indent=1).encode())
+            found = media.JSON
         else:
             file.write(result["text"].encode())
-            file.flush()
             found = media.PLAIN_TEXT
+        file.flush()
         if found.kind in ("audio", "video") and not media.playable(Path(file.name)):
             raise media.Unrecognised("a broken recording")
         _keep(generation, index, result, file, found)
+
+
+def _cover(generation: Generation, url: str) -> bytes | None:
+    """The picture that KIE gives a track; it is an extra, like every preview."""
+    if not url:
+        return None
+    with tempfile.NamedTemporaryFile() as file:
+        try:
+            _fetch(generation, url, file)
+            return media.preview(file, media.identify(file))
+        except (Refusal, download.Dead, media.Unrecognised) as error:
+            lifecycle.note(generation, f"no cover: {error}")
+            return None
+
+
+def _content(file: IO[bytes], found: media.Media) -> Any:
+    """A text, or the structure in a JSON file, that is small enough to be shown and answered as it is."""
+    if found.kind != "text":
+        return None
+    file.seek(0)
+    text = file.read(MAX_CONTENT_BYTES + 1)
+    if len(text) > MAX_CONTENT_BYTES:
+        return None
+    try:
+        content = text.decode()
+    except UnicodeDecodeError:
+        return None
+    return wire.plain(wire.parse(content)) if found.extension == "json" else content
 
 
 def _fetch(generation: Generation, url: str, into: IO[bytes]) -> None:
@@ -109,7 +152,7 @@ def _fresh_link(generation: Generation, url: str) -> str:
 
 def _keep(generation: Generation, index: int, result: dict[str, Any], file: IO[bytes], found: media.Media) -> None:
     folder = f"generations/{generation.created_at:%Y/%m}/{generation.pk}"
-    picture = media.preview(file, found)
+    picture = media.preview(file, found) or _cover(generation, result.get("cover_url", ""))
     file.seek(0)
     name = default_storage.save(f"{folder}/{index}.{found.extension}", File(file))
     preview = default_storage.save(f"{folder}/{index}.preview.webp", ContentFile(picture)) if picture else ""
@@ -123,7 +166,10 @@ def _keep(generation: Generation, index: int, result: dict[str, Any], file: IO[b
         size_bytes=default_storage.size(name),
         width=found.width,
         height=found.height,
+        view=result.get("view", ""),
+        data=_content(file, found),
         details=result["details"],
+        kie_id=result.get("kie_id", "")[:200],
         source_url=result["url"][:2000],
     )
     # Another worker may have stored the same result meanwhile: the first row stands.

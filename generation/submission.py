@@ -12,7 +12,7 @@ from django_q.tasks import async_task
 
 from billing import alerts, upstream
 from billing.models import Breaker
-from generation import catalog, gateway, inputs, lifecycle, messages
+from generation import catalog, gateway, inputs, lifecycle, messages, polling
 from generation.kie.errors import KieError, Rejected, Unavailable, Unknown
 from generation.kie.families import FAMILIES, failures
 from generation.models import Generation, SubmitSlot
@@ -134,8 +134,12 @@ def _first_use(now: datetime, user_id: int) -> bool:
 
 
 def callback_url(generation: Generation) -> str:
-    """Where KIE rings for this generation; "" with callbacks off."""
-    return f"{settings.PUBLIC_URL}/kie/{generation.callback_token}/" if settings.KIE_CALLBACKS else ""
+    """Where KIE rings for this generation; "" with callbacks off.
+
+    Some models are refused without an address (trap 12): a ring is only a look, so ours cannot hurt (R-CB1).
+    """
+    wanted = settings.KIE_CALLBACKS or catalog.get(generation.model).callback_required
+    return f"{settings.PUBLIC_URL}/kie/{generation.callback_token}/" if wanted else ""
 
 
 def submit(generation: Generation) -> bool:
@@ -153,7 +157,10 @@ def submit(generation: Generation) -> bool:
     try:
         if isinstance(answer, KieError):
             raise answer
-        lifecycle.save_task(generation, family.created(request, answer, generation.id.hex[:8]))
+        if task := family.created(request, answer, generation.id.hex[:8]):
+            lifecycle.save_task(generation, task)
+        if status := family.at_once(request, answer):
+            polling.end(generation, status)
     except Unavailable as error:
         _put_back(generation, error)
     except Rejected as error:

@@ -23,6 +23,15 @@ def parse(text: str) -> Any:
         return None
 
 
+def plain(value: Any) -> Any:
+    """A structure as it may be stored as JSON again: fractions are floats."""
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, dict):
+        return {key: plain(inner) for key, inner in value.items()}
+    return [plain(inner) for inner in value] if isinstance(value, list) else value
+
+
 def _decimal(text: str) -> Decimal | None:
     try:
         value = Decimal(text)

@@ -13,6 +13,8 @@ from generation.kie.families import failures
 SUCCESS = 200
 # KIE's documents say `taskId`; the others are from an early description of its answers (protocol 2.1).
 TASK_ID_KEYS = ("taskId", "task_id", "job_id", "jobId", "id")
+# What a result can be beyond its type of file; docs/api.md says how the data of each is shaped.
+VIEWS = ("track", "stem", "lyrics", "word_timings", "notes", "transcript", "persona", "voice", "phrase", "character")
 # More than any task costs: a number beyond it is a fault of KIE's, not a price.
 MAX_COST_MILLICREDITS = 10**12
 
@@ -59,17 +61,26 @@ class Answer:
 
 @dataclass(frozen=True)
 class Result:
-    """One result: the address of a file, or a text."""
+    """One result: the address of a file, a text, or a structure (`data`, any JSON).
+
+    `view` says what it is where its type of file does not: see `VIEWS`. `kie_id` is KIE's own name for it, which
+    follow-up requests need and customers never see; `cover_url` is a picture that stands for it.
+    `details` is what customers read about it: title, duration_seconds, tags, lyrics.
+    """
 
     url: str = ""
     text: str = ""
+    data: Any = None
+    view: str = ""
+    kie_id: str = ""
+    cover_url: str = ""
     details: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Status:
     """How a task stands. `missing`: KIE does not know it (yet). `empty`: it succeeded and names no result (yet).
-    `unreadable`: the query itself went wrong.
+    `unreadable`: the query itself went wrong. A `running` task may have some of its results already.
 
     `word` is KIE's own state word when we do not know it, `cost_millicredits` what KIE charged if it says so,
     `failure` one of the codes in `families.failures`, `detail` KIE's explanation for operators.
@@ -105,6 +116,10 @@ class Family:
             if (task := answer.field(name)) and isinstance(task, str):
                 return task
         raise Unknown(f"accepted without a task id: {answer.text[:300]}")
+
+    def at_once(self, request: Request, answer: Answer) -> Status | None:
+        """The outcome, where the answer to `create` is the result itself; None for a task that runs on."""
+        return None
 
     def query(self, task: str) -> Request:
         return Request("GET", self.query_path, params={"taskId": task})

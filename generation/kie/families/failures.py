@@ -18,7 +18,8 @@ FAILED = "upstream_failed"
 EMPTY = "empty_result"
 
 _POLICY_WORDS = re.compile(
-    r"flagged|polic(y|ies)|sensitive|moderat|rejected by flow|copyright|prohibited|nsfw|existing work", re.IGNORECASE
+    r"flagged|polic(y|ies)|sensitive|moderat|rejected by flow|copyright|prohibited|nsfw|existing work|inappropriate",
+    re.IGNORECASE,
 )
 _FETCH_WORDS = re.compile(r"fetch failed|access limits|access settings|download failed|failed to download", re.I)
 _LATER_WORDS = re.compile(r"try again later|concurrent generations|frequency is too high|queue full|subscribe", re.I)

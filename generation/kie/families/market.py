@@ -1,10 +1,10 @@
 """Unified jobs: `/api/v1/jobs/createTask` and `/jobs/recordInfo` (protocol 2). Nearly every model KIE sells."""
 
-import json
-from decimal import Decimal
+from dataclasses import replace
 from typing import Any
 
 from generation.kie import wire
+from generation.kie.families import contents, music
 from generation.kie.families.base import (
     Family,
     Request,
@@ -48,28 +48,26 @@ def outcome(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def results(data: dict[str, Any]) -> list[Result]:
-    """Files first, then frames, tracks and texts: the shapes of protocol 2.2."""
+    """Files first, then frames, tracks, and what is no file: the shapes of protocol 2.2."""
     found = outcome(data)
-    files = [Result(url) for url in urls(found.get("resultUrls"))]
     frames = [
         Result(url, details={"title": title})
         for key, title in (("firstFrameUrl", "First frame"), ("lastFrameUrl", "Last frame"))
         for url in urls(found.get(key))
     ]
-    tracks = [track(item) for item in found.get("data") or [] if isinstance(item, dict) and item.get("audio_url")]
-    texts = [Result(text=text(found["resultObject"]))] if found.get("resultObject") else []
-    return files + frames + tracks + texts
+    files = parts(found) if str(data.get("model")).endswith("/separate-vocals") else [*made(found), *frames]
+    return files + music.tracks(found.get("data")) + contents.read(found, data)
 
 
-def track(item: dict[str, Any]) -> Result:
-    """One of Suno's takes. Its own id names the track in follow-up requests; it is not a task id (7.5)."""
-    named = {"title": "title", "tags": "tags", "audio_id": "id", "lyrics": "prompt"}
-    said = {ours: item.get(theirs) for ours, theirs in named.items()}
-    details: dict[str, Any] = {name: value for name, value in said.items() if value and isinstance(value, str)}
-    if isinstance(duration := item.get("duration"), int | float | Decimal):
-        details["duration_seconds"] = float(duration)
-    return Result(str(item["audio_url"]), details=details)
+def made(found: dict[str, Any]) -> list[Result]:
+    return [Result(url) for url in urls(found.get("resultUrls"))]
 
 
-def text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2, default=float)
+def parts(found: dict[str, Any]) -> list[Result]:
+    """The parts of a song, by name where KIE gives names."""
+    named = music.stems({key: value for key, value in found.items() if key != "resultUrls"})
+    numbered = [
+        replace(result, view="stem", details={"title": f"Stem {number}"})
+        for number, result in enumerate(made(found), 1)
+    ]
+    return named or numbered
