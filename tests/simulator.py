@@ -65,6 +65,10 @@ class Simulator:
         """One task with its request, state, cost and callbacks."""
         return self._control("GET", f"tasks/{task_id}")
 
+    def chats(self, limit: int = 100) -> list[dict[str, Any]]:
+        """The newest chat calls, newest first: the body received, the state, what was said, used and debited."""
+        return self._control("GET", f"chats?limit={limit}")
+
     def callbacks(self) -> list[dict[str, Any]]:
         """Every delivery attempt, oldest first."""
         return self._control("GET", "callbacks")
@@ -80,6 +84,10 @@ class Simulator:
     def down(self, seconds: float, answer: str = "455") -> None:
         """Make every API call fail for a while."""
         self._control("POST", "down", {"seconds": seconds, "answer": answer})
+
+    def serve_retired(self) -> None:
+        """Accept models that KIE has retired, until the next reset."""
+        self._control("POST", "retired", {"serve": True})
 
     def reset(self) -> None:
         """Forget everything."""

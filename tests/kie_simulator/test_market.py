@@ -17,15 +17,14 @@ MARKET = [
 
 def test_every_model_on_sale_runs_to_success_and_costs_what_it_says(kie: Kie) -> None:
     kie.simulator.balance(1_000_000)
-    earlier = kie.create()
+    earlier = kie.create({"prompt": "Rain", "model": "V6"}, "ai-music-api/sounds")
+    track = kie.finish(earlier)["response"]["data"][0]["id"]
+    sources = {"task_id": earlier, "taskId": earlier, "audio_id": track}
     tasks = {}
     for entry in MARKET:
-        example = dict(entry["example"])
-        for name in ("task_id", "taskId"):
-            if name in example:
-                example[name] = earlier
+        example = {name: sources.get(name, value) for name, value in entry["example"].items()}
         tasks[entry["id"]] = kie.create(example, entry["id"])
-    spent = 4.0
+    spent = 2.5
     for model, task in tasks.items():
         record = kie.finish(task)
         assert record["state"] == "success", model

@@ -33,6 +33,11 @@ class Account:
         self.debited = round(self.debited + credits, 4)
         return True
 
+    def charge(self, credits: float) -> None:
+        """Take what is known only afterwards, whether or not it is there."""
+        self.balance = round(self.balance - credits, 4)
+        self.debited = round(self.debited + credits, 4)
+
     def give_back(self, credits: float) -> None:
         """Return what a failed task had been debited."""
         self.balance = round(self.balance + credits, 4)

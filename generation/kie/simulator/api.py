@@ -10,7 +10,25 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from generation.kie.simulator import common, control, gpt4o_image, market, veo, veo_upgrades
+from generation.kie.simulator import (
+    aleph,
+    at_once,
+    catalogue_api,
+    chat,
+    common,
+    control,
+    flux_kontext,
+    gpt4o_image,
+    luma,
+    market,
+    midjourney,
+    runway,
+    suno,
+    suno_tools,
+    suno_voice,
+    veo,
+    veo_upgrades,
+)
 from generation.kie.simulator.answers import answer
 from generation.kie.simulator.envelope import Refusal, refuse, reply
 from generation.kie.simulator.world import World
@@ -29,6 +47,29 @@ ENDPOINTS: list[tuple[str, str, Handler]] = [
     ("POST", "/api/v1/gpt4o-image/generate", gpt4o_image.generate),
     ("GET", "/api/v1/gpt4o-image/record-info", gpt4o_image.record_info),
     ("POST", "/api/v1/gpt4o-image/download-url", gpt4o_image.download_url),
+    ("POST", "/api/v1/flux/kontext/generate", flux_kontext.generate),
+    ("GET", "/api/v1/flux/kontext/record-info", flux_kontext.record_info),
+    ("POST", "/api/v1/runway/generate", runway.generate),
+    ("POST", "/api/v1/runway/extend", runway.extend),
+    ("GET", "/api/v1/runway/record-detail", runway.record_detail),
+    ("POST", "/api/v1/aleph/generate", aleph.generate),
+    ("GET", "/api/v1/aleph/record-info", aleph.record_info),
+    ("POST", "/api/v1/modify/generate", luma.generate),
+    ("GET", "/api/v1/modify/record-info", luma.record_info),
+    ("POST", "/api/v1/mj/generate", midjourney.generate),
+    ("POST", "/api/v1/mj/generateUpscale", midjourney.upscale),
+    ("POST", "/api/v1/mj/generateVary", midjourney.vary),
+    ("POST", "/api/v1/mj/generateVideoExtend", midjourney.extend),
+    ("GET", "/api/v1/mj/record-info", midjourney.record_info),
+    ("GET", "/api/v1/models", catalogue_api.models),
+    ("GET", "/api/v1/models/{model:path}/schema", catalogue_api.schema),
+    ("GET", "/api/v1/models/{model:path}/price", catalogue_api.price),
+    ("GET", "/api/v1/models/{model:path}/success-rate", catalogue_api.success_rate),
+    ("POST", "/client/v1/model-pricing/page", catalogue_api.feed),
+    *suno.ENDPOINTS,
+    *suno_tools.ENDPOINTS,
+    *suno_voice.ENDPOINTS,
+    *at_once.ENDPOINTS,
     ("GET", "/api/v1/chat/credit", common.credit),
     ("POST", "/api/v1/common/download-url", common.download_url),
 ]
@@ -42,7 +83,8 @@ def is_authorised(world: World, request: Request) -> bool:
 
 def app(world: World) -> Starlette:
     """Return the application of the API host."""
-    routes = [Route(path, _endpoint(world, handler), methods=[method]) for method, path, handler in ENDPOINTS]
+    endpoints = [*ENDPOINTS, *chat.endpoints(world.catalogue)]
+    routes = [Route(path, _endpoint(world, handler), methods=[method]) for method, path, handler in endpoints]
     return Starlette(routes=[*routes, control.mount(world)], exception_handlers={HTTPException: _http_error})
 
 
@@ -53,8 +95,8 @@ def _endpoint(world: World, handler: Handler) -> Callable[[Request], Awaitable[R
         if time.monotonic() < world.down_until:
             return answer(world.down_answer)
         try:
-            if not is_authorised(world, request):
-                raise Refusal(401)
+            if handler is not catalogue_api.feed and not is_authorised(world, request):
+                raise Refusal(401, chat.UNAUTHORISED if handler is chat.talk else "")
             fault = world.armoury.for_call(path)
             return answer(fault) if fault else await handler(world, request)
         except Refusal as refusal:

@@ -26,11 +26,13 @@ class Config:
     speed: float = 1.0
     create_limit: int = 20
     create_window: float = 10.0
+    catalogue_interval: float = 1.0
     catalog_dir: Path = CATALOG_DIR
     state_path: str = ""
     seed: int = 0
     link_seconds: float = FOURTEEN_DAYS
     plain_media: bool = False
+    serve_retired: bool = False
 
 
 def from_arguments(arguments: list[str] | None = None) -> Config:

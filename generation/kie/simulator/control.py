@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 
-from generation.kie.simulator import faults, links
+from generation.kie.simulator import catalogue_api, chat_call, faults, links
 from generation.kie.simulator.envelope import reply
 from generation.kie.simulator.tasks import SUCCESS, Task, as_json, state
 from generation.kie.simulator.world import World
@@ -28,6 +28,7 @@ def mount(world: World) -> Mount:
         ("GET", "/state", show_state),
         ("GET", "/tasks", show_tasks),
         ("GET", "/tasks/{task_id}", show_task),
+        ("GET", "/chats", show_chats),
         ("GET", "/callbacks", show_callbacks),
         ("GET", "/requests", show_requests),
         ("GET", "/faults", show_faults),
@@ -35,6 +36,10 @@ def mount(world: World) -> Mount:
         ("DELETE", "/faults", disarm_faults),
         ("POST", "/balance", set_balance),
         ("POST", "/down", go_down),
+        ("POST", "/retired", serve_retired),
+        ("GET", "/catalogue", catalogue_api.show),
+        ("POST", "/catalogue", catalogue_api.change),
+        ("DELETE", "/catalogue", catalogue_api.restore),
         ("POST", "/reset", reset),
     ]
     return Mount("/_sim", routes=[Route(path, _edge(world, act), methods=[verb]) for verb, path, act in actions])
@@ -70,6 +75,12 @@ def show_task(world: World, request: Request, _body: dict[str, Any]) -> object:
     if task is None:
         raise Wrong("no such task")
     return _task(world, task)
+
+
+def show_chats(world: World, request: Request, _body: dict[str, Any]) -> object:
+    """The newest chat calls, newest first; ?limit=100."""
+    limit = int(request.query_params.get("limit", DEFAULT_LIMIT))
+    return [chat_call.as_json(call) for call in list(world.chats)[::-1][:limit]]
 
 
 def show_callbacks(world: World, _request: Request, _body: dict[str, Any]) -> object:
@@ -119,6 +130,12 @@ def go_down(world: World, _request: Request, body: dict[str, Any]) -> object:
     world.down_answer = name
     world.down_until = time.monotonic() + float(body["seconds"])
     return {"answer": name}
+
+
+def serve_retired(world: World, _request: Request, body: dict[str, Any]) -> object:
+    """{"serve": true}: creates of retired models are accepted again, until a reset."""
+    world.catalogue.serve_retired = bool(body["serve"])
+    return {"serve": world.catalogue.serve_retired}
 
 
 def reset(world: World, _request: Request, _body: dict[str, Any]) -> object:

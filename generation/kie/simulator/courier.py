@@ -15,7 +15,7 @@ from generation.kie.simulator import signature
 from generation.kie.simulator.config import Config
 from generation.kie.simulator.envelope import to_json
 from generation.kie.simulator.forgery import forged_body
-from generation.kie.simulator.tasks import Task
+from generation.kie.simulator.tasks import Task, stages
 
 TIMEOUT_SECONDS = 15.0
 RETRY_SECONDS = (60.0, 300.0, 900.0)
@@ -38,12 +38,12 @@ class Delivery:
 
 
 class Courier:
-    """compose(task) writes the true body; delivered(task) is called after every attempt."""
+    """compose(task, form) writes the true body; delivered(task) is called after every attempt."""
 
     def __init__(
         self,
         config: Config,
-        compose: Callable[[Task], dict[str, Any]],
+        compose: Callable[[Task, str], dict[str, Any]],
         delivered: Callable[[Task], None],
     ) -> None:
         self._config = config
@@ -119,7 +119,7 @@ class Courier:
         if "callback-late" in task.faults:
             ends += LATE_SECONDS / self._config.speed
         form = next((form for form in ("null", "garbage") if f"callback-{form}" in task.faults), "final")
-        plan.append((form, ends))
+        plan += [*stages(task), (form, ends)]
         if "callback-double" in task.faults:
             plan.append(("second", ends))
         return plan
@@ -175,7 +175,7 @@ class Courier:
             return to_json({"code": 501 if task.failure else 200, "msg": "success", "data": None})
         if "forged" in delivery.form:
             return to_json(forged_body(task, failed=delivery.form == "forged-fail"))
-        return to_json(self._compose(task))
+        return to_json(self._compose(task, delivery.form))
 
     def _signature(self, delivery: Delivery) -> dict[str, str]:
         """Sign with a fresh time on every attempt; a forger does not know the key."""

@@ -16,6 +16,7 @@ MESSAGES = {
     455: "The service is currently undergoing maintenance. Please try again later.",
     500: "Server exception, please try again later or contact customer service",
     505: "This feature is currently disabled",
+    524: "no user can use",
     550: "The task was rejected because the queue is full",
 }
 

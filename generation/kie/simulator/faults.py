@@ -10,9 +10,16 @@ from typing import Any
 
 from generation.kie.simulator.envelope import MESSAGES
 
-_CODES = (401, 402, 422, 429, 433, 451, 455, 500, 505, 550)
+_CODES = (401, 402, 422, 429, 433, 451, 455, 500, 505, 524, 550)
 
 ANSWERS = {str(code): f"the answer is code {code}: {MESSAGES[code]}" for code in _CODES} | {
+    "422-model": "the answer is code 422: The model is not supported",
+    "500-page": "the answer is code 500: The page does not exist",
+    "524-retry": "the answer is code 524: 2 times retry fail",
+    "error-400": 'the answer is HTTP 400 with `{"error": {"message", "type"}}`',
+    "error-401": 'the answer is HTTP 401 with `{"error": {"message", "type"}}`',
+    "error-429": 'the answer is HTTP 429 with `{"error": {"message", "type"}}`',
+    "claude-500": 'the answer is a real HTTP 500 with `{"type": "error", "error": {...}}`',
     "http-500": "the answer is a real HTTP 500 with HTML",
     "http-403": "the answer is Cloudflare's HTTP 403, error 1010",
     "html": "the answer is HTTP 200 with HTML",
@@ -31,6 +38,10 @@ FAILURES = {
     "fail-501": "fails with code 501",
     "fail-fetch": "fails because an input picture could not be fetched",
     "fail-later": 'fails with "try again later"',
+    "fail-408": "fails with code 408, a timeout",
+    "fail-413": "fails with code 413: the uploaded audio matches an existing work",
+    "fail-531": "fails with code 531, credits returned",
+    "fail-after-first": "Suno: fails when the first of two takes is ready",
     "failed-but-charged": "fails, and keeps and reports the price",
 }
 CALLBACKS = {
@@ -42,6 +53,8 @@ CALLBACKS = {
     "callback-forged-fail": "a wrongly signed failure arrives while the task runs",
     "callback-null": "the callback's data is null",
     "callback-garbage": "the callback's body is not JSON",
+    "callback-exception": "the record of a success says that its callback failed: Luma flag 4, Suno CALLBACK_EXCEPTION",
+    "callback-exception-empty": "Suno: the same, and the record has no result",
 }
 STATES = {
     "slow": "takes the given seconds in total (default 30 s / speed)",
@@ -49,9 +62,11 @@ STATES = {
     "never": "runs forever",
     "unknown-state": "reports a state word nobody knows for the first half of its time",
     "unknown-state-forever": "reports a state word nobody knows, forever",
-    "complete-time-early": "4o: completeTime is filled while the task still runs",
+    "skip-stages": "Suno: only the last callback is sent",
+    "lyrics-part": "Suno lyrics: one of two texts has failed",
+    "complete-time-early": "4o, Aleph: completeTime is filled while the task still runs",
     "empty-result": "succeeds without any result",
-    "no-cost": "the record has no creditsConsumed",
+    "no-cost": "the record has no creditsConsumed, a chat no credits_consumed",
 }
 POLLS = {
     "null-record": "status queries say the record is null for the first 3 s / speed",
@@ -69,7 +84,21 @@ FILES = {
     "redirect-private": "the result URL redirects to http://169.254.169.254/",
     "private-url": "the result URL itself is http://169.254.169.254/",
 }
-FAULTS = ANSWERS | CREATES | FAILURES | CALLBACKS | STATES | POLLS | FILES
+CHATS = {
+    "tokens": "the text has the given number of tokens",
+    "tool": "the given number of tools is called (default 1), when there are tools",
+    "cut": "the connection breaks after the given number of tokens (default half), without usage",
+    "cut-after-usage": "the connection breaks right after usage and cost",
+    "error-midway": "an envelope with code 500 ends the stream after the given number of tokens (default half)",
+    "hang": "nothing more comes after the given number of tokens (default half)",
+    "trickle": "each token takes the given seconds (default 1 s / speed)",
+    "bad-chunk": "one line of the stream is broken JSON, the rest goes on",
+    "no-usage": "there is no usage",
+    "no-content": "nothing is said, used or debited",
+    "usage-only": "nothing is said, but everything is used and debited",
+    "own-prompt": "10,000 tokens of KIE's own prompt are debited, and the input tokens are reported as 0",
+}
+FAULTS = ANSWERS | CREATES | FAILURES | CALLBACKS | CHATS | STATES | POLLS | FILES
 
 _WORD = re.compile(r"sim:([a-z0-9-]+)(?:=(\d+(?:\.\d+)?))?")
 
@@ -95,6 +124,11 @@ def _strings(value: object) -> list[str]:
     if isinstance(value, list):
         return [text for inner in value for text in _strings(inner)]
     return []
+
+
+def without_words(text: str) -> str:
+    """Return a text without the words that ask for faults."""
+    return _WORD.sub(lambda word: "" if word[1].rstrip("-") in FAULTS else word[0], text).strip()
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""What survives a kill: tasks, uploads and the balance, in one SQLite file."""
+"""What survives a kill: tasks, uploads, the balance and changed models, in one SQLite file."""
 
 import json
 import sqlite3
@@ -12,6 +12,7 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS task (id TEXT PRIMARY KEY, data TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS upload (path TEXT PRIMARY KEY, data TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS account (id INTEGER PRIMARY KEY, balance REAL, debited REAL, returned REAL);
+CREATE TABLE IF NOT EXISTS model (id TEXT PRIMARY KEY, data TEXT NOT NULL);
 """
 
 
@@ -48,6 +49,21 @@ class Journal:
         if self._database:
             self._database.execute("INSERT OR REPLACE INTO upload VALUES (?, ?)", (path, json.dumps(data)))
 
+    def save_model(self, model: str, data: dict[str, Any]) -> None:
+        """Store a model that was changed or added."""
+        if self._database:
+            self._database.execute("INSERT OR REPLACE INTO model VALUES (?, ?)", (model, json.dumps(data)))
+
+    def models(self) -> list[dict[str, Any]]:
+        """Read the changed models back."""
+        rows = self._database.execute("SELECT data FROM model") if self._database else []
+        return [json.loads(data) for (data,) in rows]
+
+    def forget_models(self) -> None:
+        """Forget the changed models."""
+        if self._database:
+            self._database.execute("DELETE FROM model")
+
     def load(self, account: Account) -> tuple[list[Task], dict[str, dict[str, Any]]]:
         """Read tasks and uploads back, and set the account as it was."""
         if self._database is None:
@@ -62,6 +78,7 @@ class Journal:
         """Forget everything."""
         if self._database:
             self._database.executescript("DELETE FROM task; DELETE FROM upload; DELETE FROM account;")
+            self.forget_models()
 
     def close(self) -> None:
         """Release the file."""

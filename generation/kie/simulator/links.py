@@ -7,11 +7,13 @@ from urllib.parse import parse_qsl, urlsplit
 
 from generation.kie.simulator.media.medium import Medium
 from generation.kie.simulator.results import media_of, with_defaults
-from generation.kie.simulator.tasks import SUCCESS, Task, state
+from generation.kie.simulator.tasks import SUCCESS, Task, has_first_take, state
 from generation.kie.simulator.world import World
 
 FRESH_LINK_SECONDS = 1200
 UPLOAD_SECONDS = 24 * 3600.0
+# A take and its cover.
+FIRST_TAKE_FILES = 2
 PRIVATE_URL = "http://169.254.169.254/"
 
 
@@ -36,12 +38,15 @@ def find(world: World, name: str) -> tuple[Task, Medium] | None:
     token, _, rest = name.partition("_")
     task = world.tasks_by_token.get(token)
     now = time.time()
-    if task is None or task.ends is None or state(task, now) != SUCCESS:
+    if task is None or task.ends is None:
+        return None
+    done = state(task, now) == SUCCESS
+    if not done and not has_first_take(task, now):
         return None
     if now - task.ends > world.config.link_seconds:
         return None
     for index, medium in enumerate(media(world, task)):
-        if rest == f"{index}.{medium.extension}":
+        if rest == f"{index}.{medium.extension}" and (done or index < FIRST_TAKE_FILES):
             return task, medium
     return None
 

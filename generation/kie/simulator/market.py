@@ -6,9 +6,10 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from generation.kie.simulator import links, pricing, records
+from generation.kie.simulator import links, pricing, records, songs
 from generation.kie.simulator.create import create
 from generation.kie.simulator.envelope import Refusal, to_json
+from generation.kie.simulator.faults import Faults
 from generation.kie.simulator.objects import result_object
 from generation.kie.simulator.results import is_song
 from generation.kie.simulator.songs import song_result
@@ -40,13 +41,15 @@ def read(world: World, body: dict[str, Any]) -> Order:
     if not isinstance(values, dict):
         raise Refusal(422, "input is required")
     entry.check(values)
-    # Follow-ups on unknown ids are refused (protocol 10, trap 11).
+    # Follow-ups on unknown ids are refused; a track without its task is accepted and fails later (trap 11).
     earlier = values.get("task_id") or values.get("taskId")
-    if earlier and earlier not in world.tasks:
+    owner = songs.owner(world, str(values["audio_id"])) if values.get("audio_id") else None
+    if earlier and (earlier not in world.tasks or (values.get("audio_id") and owner is not world.tasks[earlier])):
         raise Refusal(422, "Record does not exist")
     price = pricing.cost(entry.price, entry.defaults | values)
     seconds = UPGRADE_SECONDS if entry.id in UPGRADES else None
-    return Order("market", entry, body, price, parent=str(earlier or ""), usual_seconds=seconds)
+    doomed: Faults = {"fail": None} if values.get("audio_id") and owner is None else {}
+    return Order("market", entry, body, price, parent=str(earlier or ""), usual_seconds=seconds, faults=doomed)
 
 
 def record_data(world: World, task: Task, now: float) -> dict[str, Any]:
@@ -110,6 +113,8 @@ def _result(world: World, task: Task) -> dict[str, Any]:
     if found is not None:
         return {"resultObject": found}
     urls = links.urls(world, task)
+    if entry.task == "subject-detection":
+        return {"resultObject": {"mask_urls": urls}}
     if entry.kind == "video" and len(urls) > 1:
         return {"resultUrls": urls[:1], "firstFrameUrl": urls[1:2], "lastFrameUrl": urls[2:]}
     return {"resultUrls": urls}

@@ -12,6 +12,8 @@ from generation.kie.simulator.world import World
 
 FAULTY_POLLS = 2
 NULL_SECONDS = 3.0
+# Suno's answer for a task that it does not know: a success with nothing in it (trap 10).
+NULL = ""
 TOO_OLD = "record is null. Temporarily supports records within 14 days."
 
 
@@ -22,8 +24,12 @@ def find(world: World, task_id: str | None, families: tuple[str, ...], missing: 
         raise Refusal(400, "taskId parameter is required")
     task = world.tasks.get(task_id)
     if task is None or task.family not in families or now - task.created > FOURTEEN_DAYS:
-        raise Refusal(422, missing)
+        raise _unknown(missing)
     return task
+
+
+def _unknown(missing: str) -> Refusal:
+    return Refusal(200, "success") if missing == NULL else Refusal(422, missing)
 
 
 def poll(world: World, request: Request, families: tuple[str, ...], missing: str, now: float | None = None) -> Task:
@@ -33,7 +39,7 @@ def poll(world: World, request: Request, families: tuple[str, ...], missing: str
     world.polls += 1
     task.polls += 1
     if "null-record" in task.faults and now - task.created < NULL_SECONDS / world.config.speed:
-        raise Refusal(422, missing)
+        raise _unknown(missing)
     if task.polls <= FAULTY_POLLS:
         if "poll-500" in task.faults:
             raise Refusal(500)

@@ -17,25 +17,38 @@ CLIP_SECONDS = 2.4
 MAX_SOUND_SECONDS = 10.0
 CHARACTERS_PER_SECOND = 15
 LAYERS = 4
-STEMS = 2
+STEMS_BY_TYPE = {"separate_vocal": 2, "split_stem": 12, "split_stem_advanced": 1}
+# A mask for each person found.
+MASKS = 2
+# Midjourney draws four at once (trap 21).
+GRID = 4
+# A picture comes with the film (protocol 4.4, 4.5).
+WITH_POSTER = ("runway/generate", "runway/extend", "runway-aleph/generate")
+# The same file lies at two addresses, the first of which lasts (protocol 4.3, 4.6).
+AT_TWO_PLACES = ("flux-kontext/flux-kontext-pro", "flux-kontext/flux-kontext-max", "luma/modify")
 # Two songs per task, each with a cover (protocol 2.2, trap 21).
 TAKES = 2
 
 
 def media_of(entry: Entry, values: dict[str, Any]) -> list[Medium]:
     """List the files in a fixed order; empty for models that answer with an object."""
+    if entry.id in AT_TWO_PLACES:
+        return (_videos(entry, values) if entry.kind == "video" else _pictures(entry, values, count=1)) * 2
     if entry.kind == "video" or entry.task == "music-video":
         return _videos(entry, values)
     if entry.task == "cover-art":
         return _pictures(entry, values, count=TAKES)
+    if entry.task == "subject-detection":
+        return _pictures(entry, values, count=MASKS)
     if entry.task == "layer-decomposition":
         return _pictures(entry, values, count=LAYERS)
     if entry.kind == "image":
-        return _pictures(entry, values, count=_count(values))
+        return _pictures(entry, values, count=_count(entry, values))
     if is_song(entry):
         return _songs(entry, values)
     if entry.task == "stem-separation":
-        return [_sound(entry, values, variant=stem) for stem in range(STEMS)]
+        stems = STEMS_BY_TYPE.get(str(values.get("type")), STEMS_BY_TYPE["separate_vocal"])
+        return [_sound(entry, values, variant=stem) for stem in range(stems)]
     return [_sound(entry, values)]
 
 
@@ -50,7 +63,7 @@ def is_song(entry: Entry) -> bool:
     """Return whether the model answers in the shape of Suno: takes with audio, cover and title."""
     names = ("music", "music-extend", "music-cover", "sound-effects")
     more = ("add-instrumental", "add-vocals", "mashup", "replace-section")
-    return entry.id.startswith("ai-music-api/") and entry.task in names + more
+    return entry.id.startswith(("ai-music-api/", "suno/")) and entry.task in names + more
 
 
 def caption(values: dict[str, Any]) -> str:
@@ -78,12 +91,15 @@ def _videos(entry: Entry, values: dict[str, Any]) -> list[Medium]:
     width, height = _fit(_ratio(values, 16 / 9), VIDEO_EDGE)
     extension = "mov" if values.get("output_format") == "mov" else "mp4"
     text = caption(values)
-    media = [Medium("video", extension, width, height, CLIP_SECONDS, text, entry.id)]
+    clips = range(int(values.get("videoBatchSize") or 1))
+    media = [Medium("video", extension, width, height, CLIP_SECONDS, text, entry.id, variant) for variant in clips]
     # The first and last frame (protocol 2.2, Seedance), or the cover of a 4K file (protocol 4.1).
     if values.get("return_last_frame"):
         media += [Medium("image", "png", width, height, 0.0, text, entry.id, variant) for variant in (0, 1)]
     elif entry.id == "veo3-api/get-4k-video":
         media.append(Medium("image", "jpg", width, height, 0.0, text, entry.id))
+    elif entry.id in WITH_POSTER:
+        media.append(Medium("image", "png", width, height, 0.0, text, entry.id))
     return media
 
 
@@ -105,7 +121,9 @@ def _sound(entry: Entry, values: dict[str, Any], variant: int = 0) -> Medium:
     return Medium("audio", extension, 0, 0, round(seconds, 1), text, entry.id, variant)
 
 
-def _count(values: dict[str, Any]) -> int:
+def _count(entry: Entry, values: dict[str, Any]) -> int:
+    if entry.id.startswith("midjourney/") and entry.task != "upscale":
+        return GRID
     return next((max(1, int(values[name])) for name in COUNT_FIELDS if values.get(name)), 1)
 
 

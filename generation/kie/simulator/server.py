@@ -8,13 +8,30 @@ import signal
 import socket
 import sys
 from collections.abc import Generator
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
 
-from generation.kie.simulator import api, files, gpt4o_image, market, veo, veo_upgrades
+from generation.kie.simulator import (
+    aleph,
+    api,
+    files,
+    flux_kontext,
+    gpt4o_image,
+    luma,
+    market,
+    midjourney,
+    runway,
+    suno,
+    suno_tools,
+    suno_voice,
+    veo,
+    veo_upgrades,
+)
 from generation.kie.simulator.config import Config
 from generation.kie.simulator.hangup import ReachableProtocol
+from generation.kie.simulator.tasks import Task
 from generation.kie.simulator.world import World
 
 BACKLOG = 2048
@@ -23,6 +40,14 @@ CALLBACKS = {
     "veo": veo.callback,
     "veo-4k": veo_upgrades.callback_4k,
     "gpt4o-image": gpt4o_image.callback,
+    "flux-kontext": flux_kontext.callback,
+    "runway": runway.callback,
+    "runway-aleph": aleph.callback,
+    "luma": luma.callback,
+    "midjourney": midjourney.callback,
+    **suno.CALLBACKS,
+    **suno_tools.CALLBACKS,
+    **suno_voice.CALLBACKS,
 }
 
 
@@ -31,8 +56,15 @@ def run(config: Config) -> None:
     asyncio.run(_serve(config))
 
 
+def compose(world: World, task: Task, form: str) -> dict[str, Any]:
+    """Return the body of a callback: of a stage on the way, or of the end."""
+    if form in suno.STAGES:
+        return suno.stage_callback(world, task, form)
+    return CALLBACKS[task.family](world, task)
+
+
 async def _serve(config: Config) -> None:
-    world = World(config, lambda world, task: CALLBACKS[task.family](world, task))
+    world = World(config, compose)
     with _listen(config.host, config.api_port) as api_socket, _listen(config.host, config.files_port) as other:
         world.api_url = _url(api_socket)
         world.files_url = world.files_url.rstrip("/") or _url(other)

@@ -9,6 +9,9 @@ from generation.kie.simulator.faults import Faults
 SECONDS_BY_KIND = {"image": 4.0, "video": 10.0, "music": 6.0, "speech": 6.0, "audio": 6.0, "text": 3.0}
 UPGRADE_SECONDS = 6.0
 WAITING_SHARE = 0.15
+# When Suno has the words, and when the first of its takes.
+TEXT_SHARE = 0.3
+FIRST_TAKE_SHARE = 0.6
 QUEUING_SHARE = 0.3
 
 WAITING, QUEUING, GENERATING = "waiting", "queuing", "generating"
@@ -81,6 +84,28 @@ def state(task: Task, now: float) -> str:
     if used < WAITING_SHARE:
         return WAITING
     return QUEUING if used < QUEUING_SHARE else GENERATING
+
+
+def has_text(task: Task, now: float) -> bool:
+    """Return whether a Suno task is past its first stage."""
+    return task.family == "suno" and task.ends is not None and share(task, now) >= TEXT_SHARE
+
+
+def has_first_take(task: Task, now: float) -> bool:
+    """Return whether Suno shows the first take while it works on the second (trap 22)."""
+    early = task.failure is None or "fail-after-first" in task.faults
+    return has_text(task, now) and early and share(task, now) >= FIRST_TAKE_SHARE
+
+
+def stages(task: Task) -> list[tuple[str, float]]:
+    """Return the stages on the way that are called back, with their Unix times; they may be skipped (trap 23)."""
+    if task.family != "suno" or not task.seconds or "skip-stages" in task.faults:
+        return []
+    found = [
+        ("text", task.created + TEXT_SHARE * task.seconds),
+        ("first", task.created + FIRST_TAKE_SHARE * task.seconds),
+    ]
+    return [(form, at) for form, at in found if form == "text" or has_first_take(task, at + 0.001)]
 
 
 def is_final(task: Task, now: float) -> bool:

@@ -4,14 +4,15 @@ import heapq
 import random
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from generation.kie.simulator.account import Account
 from generation.kie.simulator.catalogue import Catalogue, Entry
+from generation.kie.simulator.chat_call import Call
 from generation.kie.simulator.config import Config
 from generation.kie.simulator.courier import Courier
 from generation.kie.simulator.envelope import Refusal
@@ -19,6 +20,9 @@ from generation.kie.simulator.faults import Armoury, Faults
 from generation.kie.simulator.journal import Journal
 from generation.kie.simulator.media.studio import Studio
 from generation.kie.simulator.tasks import SECONDS_BY_KIND, Task, duration
+
+# Chat calls are kept with their bodies, which may hold pictures.
+MOST_CHATS = 2000
 
 
 @dataclass
@@ -33,19 +37,20 @@ class Order:
     parent: str = ""
     index: int = 0
     usual_seconds: float | None = None
+    faults: Faults = field(default_factory=dict)
 
 
 class World:
     """State of one simulator. All of it belongs to the event loop's thread."""
 
-    def __init__(self, config: Config, compose: Callable[["World", Task], dict[str, Any]]) -> None:
-        """Start from the stored state; compose(world, task) writes the callback body of a finished task."""
+    def __init__(self, config: Config, compose: Callable[["World", Task, str], dict[str, Any]]) -> None:
+        """Start from the stored state; compose(world, task, form) writes the body of a callback."""
         self.config = config
         self.catalogue = Catalogue(config.catalog_dir)
         self.journal = Journal(config.state_path)
         self.directory = _directory(config)
         self.studio = Studio(self.directory / "media", config.plain_media)
-        self.courier = Courier(config, lambda task: compose(self, task), self._delivered)
+        self.courier = Courier(config, lambda task, form: compose(self, task, form), self._delivered)
         self.api_url = ""
         self.files_url = config.files_url
         self._random = random.Random(config.seed or None)
@@ -54,13 +59,17 @@ class World:
 
     def _forget(self) -> None:
         config = self.config
+        self.catalogue.restore()
+        self.catalogue_asked = 0.0
         self.account = Account(config.balance, config.create_limit, config.create_window)
+        self.catalogue.serve_retired = config.serve_retired
         self.armoury = Armoury()
         self.tasks: dict[str, Task] = {}
         self.tasks_by_token: dict[str, Task] = {}
         self.upgrades: dict[tuple[str, str, int], Task] = {}
         self.uploads: dict[str, dict[str, Any]] = {}
         self.requests: Counter[str] = Counter()
+        self.chats: deque[Call] = deque(maxlen=MOST_CHATS)
         self.creates = 0
         self.polls = 0
         self.down_until = 0.0
@@ -68,6 +77,8 @@ class World:
         self._returns: list[tuple[float, str]] = []
 
     def _restore(self) -> None:
+        for raw in self.journal.models():
+            self.catalogue.change(raw)
         tasks, self.uploads = self.journal.load(self.account)
         for task in tasks:
             self._remember(task)
@@ -89,6 +100,7 @@ class World:
         if not self.account.debit(order.price):
             raise Refusal(402)
         token = self.new_token()
+        faults = order.faults | faults
         usual = order.usual_seconds or SECONDS_BY_KIND[order.entry.kind]
         task = Task(
             id=order.id_prefix + self.new_token(),
