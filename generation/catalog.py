@@ -3,9 +3,10 @@
 Nothing here knows Django or a database. docs/models.md says how an entry is read and added.
 """
 
+import dataclasses
 import functools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -21,16 +22,20 @@ __all__ = [
     "InvalidInput",
     "UnknownModel",
     "all",
+    "build",
     "file_fields",
     "generation_fields",
     "get",
     "load",
     "max_seconds",
+    "raw",
+    "result_fields",
+    "shipped",
+    "use",
     "validate",
 ]
 
 DIRECTORY = Path(__file__).parent / "catalog"
-AVAILABLE_FAMILIES = frozenset({"market", "veo", "gpt4o-image"})
 
 
 class CatalogError(Exception):
@@ -79,9 +84,9 @@ class Entry:
         return self.api
 
     @property
-    def available(self) -> bool:
-        """Whether this platform speaks the model's protocol."""
-        return self.api in AVAILABLE_FAMILIES
+    def chat(self) -> bool:
+        """Whether it answers in one HTTP response or a stream of one, without a task."""
+        return self.api == "chat"
 
     @property
     def retired(self) -> bool:
@@ -94,7 +99,7 @@ class Entry:
     @property
     def on_by_default(self) -> bool:
         """Whether the model is for sale until an operator says otherwise."""
-        return self.available and self.status == "live" and self.priced
+        return self.status == "live" and self.priced
 
 
 def load(directory: Path) -> dict[str, Entry]:
@@ -152,21 +157,72 @@ def _plain(value: Any) -> Any:
 
 
 @functools.cache
-def _shipped() -> dict[str, Entry]:
+def shipped() -> dict[str, Entry]:
+    """The entries of the data files by id."""
     return load(DIRECTORY)
 
 
+_laid: tuple[Mapping[str, Entry], dict[str, Entry]] | None = None
+
+
+@functools.cache
+def _nothing() -> Mapping[str, Entry]:
+    return {}
+
+
+_overlay: Callable[[], Mapping[str, Entry]] = _nothing
+
+
+def use(overlay: Callable[[], Mapping[str, Entry]]) -> None:
+    """From now on the entries of `overlay()` count before the shipped ones of the same id.
+
+    It is asked at every look, so it must be quick, and give the same mapping again for as long as nothing changed.
+    """
+    global _overlay
+    _overlay = overlay
+
+
+def _entries() -> dict[str, Entry]:
+    global _laid
+    overlay, laid = _overlay(), _laid
+    if laid is None or laid[0] is not overlay:
+        _laid = laid = overlay, {**shipped(), **overlay}
+    return laid[1]
+
+
 def all() -> list[Entry]:
-    """Every shipped entry, ordered by vendor and title."""
-    return sorted(_shipped().values(), key=lambda entry: (entry.vendor, entry.title))
+    """Every entry, ordered by vendor and title."""
+    return sorted(_entries().values(), key=lambda entry: (entry.vendor, entry.title))
 
 
 def get(model_id: str) -> Entry:
-    """The shipped entry with this id. Raises UnknownModel."""
+    """The entry with this id. Raises UnknownModel."""
     try:
-        return _shipped()[model_id]
+        return _entries()[model_id]
     except KeyError:
         raise UnknownModel(model_id) from None
+
+
+def raw(entry: Entry) -> dict[str, Any]:
+    """An entry as it stands in a data file."""
+    fields = {field.name: getattr(entry, field.name) for field in dataclasses.fields(entry)}
+    optional = {"superseded_by", "callback_required", "note", "field_sources"}
+    kept = {name: value for name, value in fields.items() if value or name not in optional}
+    schema, _ = kept.pop("schema"), kept.pop("as_of")
+    return {**kept, "input": schema}
+
+
+def build(raw: dict[str, Any], as_of: str, known: Set[str] = frozenset()) -> Entry:
+    """An entry from what could stand in a data file, after the same checks. Raises ValueError with the reason.
+
+    It may refer to shipped models and families, to itself and to the models that are `known` besides.
+    """
+    catalog_checks.check_entry(raw, str(raw.get("vendor")))
+    entry = _entry(raw, as_of)
+    names = {entry.id, *known, *shipped(), *(other.api for other in shipped().values())}
+    if unknown := set(catalog_checks.references(entry.schema, entry.superseded_by)) - names:
+        raise ValueError(f"there is no model {', '.join(sorted(unknown))}")
+    return entry
 
 
 def validate(entry: Entry, input: dict[str, Any]) -> dict[str, Any]:
@@ -187,11 +243,17 @@ def generation_fields(entry: Entry) -> dict[str, list[str]]:
     return _marked(entry, "x-generation")
 
 
+def result_fields(entry: Entry) -> dict[str, list[str]]:
+    """Paths of the fields that take the id of a single result, each with the models it may be of."""
+    return _marked(entry, "x-result")
+
+
 def max_seconds(entry: Entry) -> dict[str, int]:
     """Longest media, in seconds over all items, that the price's upper bound covers, by field path."""
     return _marked(entry, "x-max-seconds")
 
 
+@functools.lru_cache(maxsize=4096)
 def _marked(entry: Entry, marker: str) -> dict[str, Any]:
     fields = catalog_checks.walk(entry.schema)
     return {path: field[marker] for path, field in fields if marker in field}

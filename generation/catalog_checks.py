@@ -78,7 +78,10 @@ _PRICE = _closed(
         "anyOf": [{"required": ["max_output_tokens"]}, {"required": ["output_tokens_field"]}],
     },
 }
-_FAMILIES = "market veo gpt4o-image flux-kontext runway runway-aleph luma midjourney suno gemini-omni chat"
+_FAMILIES = (
+    "market veo gpt4o-image flux-kontext runway runway-aleph luma midjourney gemini-omni chat suno suno-lyrics"
+    " suno-wav suno-vocal-removal suno-midi suno-mp4 suno-cover suno-phrase suno-voice suno-at-once"
+)
 _ENTRY = _closed(
     "id title vendor api method endpoint modality task status confidence input example price price_text"
     " price_source source schema_as_of listed_as_of",
@@ -125,11 +128,12 @@ _MARKERS = {
     "properties": {
         "x-media": {"enum": ["image", "video", "audio", "any"]},
         "x-generation": {"type": "array", "minItems": 1, "items": _TEXT},
+        "x-result": {"type": "array", "minItems": 1, "items": _TEXT},
         "x-alias-of": _TEXT,
         "x-multiline": {"const": True},
         "x-max-seconds": _COUNT,
     },
-    "propertyNames": {"not": {"pattern": "^x-(?!(media|generation|alias-of|multiline|max-seconds)$)"}},
+    "propertyNames": {"not": {"pattern": "^x-(?!(media|generation|result|alias-of|multiline|max-seconds)$)"}},
 }
 
 
@@ -173,7 +177,7 @@ def references(schema: dict[str, Any], superseded_by: str | None) -> Iterator[st
     if superseded_by:
         yield superseded_by
     for _, field in walk(schema):
-        yield from field.get("x-generation", [])
+        yield from [*field.get("x-generation", []), *field.get("x-result", [])]
 
 
 def walk(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:

@@ -9,17 +9,33 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpRe
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from generation.models import Asset
+from generation import content, uploads
+from generation.models import Asset, Upload
 
 SALT = "generation.files"
 LIFETIME_SECONDS = 24 * 3600
+# What a link leads to
+RESULT, PREVIEW, UPLOAD, THUMBNAIL = range(4)
 _SAFE_INLINE = ("image/", "video/", "audio/")
 
 
 def link(asset: Asset, *, preview: bool = False) -> str:
     """The path of a result, or of its preview picture, good for a day. Whoever has it can read the file."""
-    name = str(asset.preview if preview else asset.file)
-    token = signing.dumps([str(asset.pk), int(preview)], salt=SALT, compress=False)
+    return _address(asset.pk, PREVIEW if preview else RESULT, str(asset.preview if preview else asset.file))
+
+
+def converted_link(asset: Asset, extension: str) -> str:
+    """The path of a result in another of its formats, likewise."""
+    return _address(asset.pk, extension, f"{str(asset.file).rpartition('.')[0]}.{extension}")
+
+
+def upload_link(upload: Upload, *, thumbnail: bool = False) -> str:
+    """The path of a customer's file, or of a small picture of it, likewise."""
+    return _address(upload.pk, THUMBNAIL if thumbnail else UPLOAD, str(upload.file))
+
+
+def _address(pk: Any, part: int | str, name: str) -> str:
+    token = signing.dumps([str(pk), part], salt=SALT, compress=False)
     return reverse("file", args=[token, name.rpartition("/")[2]])
 
 
@@ -27,23 +43,47 @@ def link(asset: Asset, *, preview: bool = False) -> str:
 def serve(request: HttpRequest, token: str, name: str) -> HttpResponseBase:
     """One stored file, whole or the byte range that a player asks for."""
     try:
-        pk, preview = signing.loads(token, salt=SALT, max_age=LIFETIME_SECONDS)
-        asset = Asset.objects.get(pk=pk)
-    except (signing.BadSignature, Asset.DoesNotExist):
+        pk, part = signing.loads(token, salt=SALT, max_age=LIFETIME_SECONDS)
+        if isinstance(part, str):
+            return _converted(Asset.objects.get(pk=pk), part)
+        path, content_type = _stored(pk, part)
+    except (signing.BadSignature, Asset.DoesNotExist, Upload.DoesNotExist):
         raise Http404 from None
-    path = str(asset.preview if preview else asset.file)
-    content_type = "image/webp" if preview else asset.content_type
     try:
         response = _content(request, default_storage.open(path), default_storage.size(path), content_type)
     except FileNotFoundError:
         raise Http404 from None
     inline = content_type.startswith(_SAFE_INLINE) and "download" not in request.GET
-    response["Content-Disposition"] = f'{"inline" if inline else "attachment"}; filename="{path.rpartition("/")[2]}"'
+    return _guarded(response, path.rpartition("/")[2], inline)
+
+
+def _stored(pk: str, part: int) -> tuple[str, str]:
+    """Where a file is in the storage, and its type."""
+    if part in (UPLOAD, THUMBNAIL):
+        upload = Upload.objects.get(pk=pk)
+        if part == THUMBNAIL:
+            return uploads.thumbnail(upload), "image/webp"
+        return str(upload.file), upload.content_type
+    asset = Asset.objects.get(pk=pk)
+    return (str(asset.preview), "image/webp") if part == PREVIEW else (str(asset.file), asset.content_type)
+
+
+def _converted(asset: Asset, extension: str) -> HttpResponseBase:
+    try:
+        response = HttpResponse(content.converted(asset, extension), content_type=content.TYPES[extension])
+    except FileNotFoundError:
+        raise Http404 from None
+    name = str(asset.file).rpartition("/")[2].rpartition(".")[0]
+    return _guarded(response, f"{name}.{extension}", inline=False)
+
+
+def _guarded(response: HttpResponseBase, name: str, inline: bool) -> HttpResponseBase:
+    response["Content-Disposition"] = f'{"inline" if inline else "attachment"}; filename="{name}"'
     response["Content-Security-Policy"] = "default-src 'none'; sandbox"
     response["X-Content-Type-Options"] = "nosniff"
     response["Cross-Origin-Resource-Policy"] = "cross-origin"
     response["Cache-Control"] = f"private, max-age={LIFETIME_SECONDS}, immutable"
-    response["Accept-Ranges"] = "bytes"
+    response["Accept-Ranges"] = "none" if isinstance(response, HttpResponse) else "bytes"
     return response
 
 

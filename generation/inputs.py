@@ -13,13 +13,14 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
 
+from accounts.errors import Refused
 from accounts.models import User
 from generation import catalog
 from generation.gateway import client
 from generation.kie import download
 from generation.kie.errors import Rejected
 from generation.kie.families import failures
-from generation.models import Generation, Upload
+from generation.models import Asset, Generation, Upload
 
 UPLOAD = "upload:"
 
@@ -42,7 +43,10 @@ def transform(value: Any, path: str, change: Callable[[str], str]) -> Any:
 
 
 def check(entry: catalog.Entry, user: User, values: dict[str, Any]) -> list[catalog.FieldError]:
-    """What is wrong with the files and generations that an input names, as one error per field."""
+    """What is wrong with the files that an input names, as one error per field.
+
+    Raises Refused, as for anything that does not exist, for earlier generations and results that cannot be used.
+    """
     errors: list[catalog.FieldError] = []
 
     def checked(field: str, test: Callable[[str], str]) -> Callable[[str], str]:
@@ -55,9 +59,21 @@ def check(entry: catalog.Entry, user: User, values: dict[str, Any]) -> list[cata
 
     for path in catalog.file_fields(entry):
         transform(values, path, checked(path, partial(_file_problem, user)))
+    if errors:
+        return errors
     for path, models in catalog.generation_fields(entry).items():
         transform(values, path, checked(path, partial(_source_problem, user, models)))
-    return errors
+    for path, models in catalog.result_fields(entry).items():
+        transform(values, path, checked(path, partial(_result_problem, user, models)))
+    if errors:
+        # To a customer, what is somebody else's or not finished does not exist (R-API3).
+        raise Refused("unknown_source", errors[0].message.capitalize() + ".", status=404, errors=listed(errors))
+    return []
+
+
+def listed(errors: list[catalog.FieldError]) -> list[dict[str, str]]:
+    """Faults as they stand in a refusal."""
+    return [{"field": error.field, "code": error.code, "message": error.message} for error in errors]
 
 
 def _file_problem(user: User, value: str) -> str:
@@ -73,6 +89,12 @@ def _file_problem(user: User, value: str) -> str:
 def _source_problem(user: User, models: list[str], value: str) -> str:
     source = _find(Generation, value, user=user, state=Generation.State.SUCCEEDED, model__in=models)
     return "" if source and source.kie_task_id else "must be the id of a fitting, finished generation of yours"
+
+
+def _result_problem(user: User, models: list[str], value: str) -> str:
+    generations = Generation.objects.filter(user=user, state=Generation.State.SUCCEEDED, model__in=models)
+    source = _find(Asset, value, generation__in=generations)
+    return "" if source and source.kie_id else "must be the id of a result of a fitting, finished generation of yours"
 
 
 def _find(model: Any, key: str, **conditions: Any) -> Any:
@@ -135,11 +157,13 @@ def rehost(values: list[str]) -> dict[str, str]:
 
 
 def for_kie(entry: catalog.Entry, generation: Generation) -> dict[str, Any]:
-    """The input as it is sent: files where KIE has them, our ids of generations as KIE's."""
+    """The input as it is sent: files where KIE has them, our ids of generations and results as KIE's."""
     values = generation.input
     places = generation.kie_files or {}
     for path in catalog.file_fields(entry):
         values = transform(values, path, lambda value: places.get(value, value))
     for path in catalog.generation_fields(entry):
         values = transform(values, path, lambda value: str(Generation.objects.get(pk=value).kie_task_id))
+    for path in catalog.result_fields(entry):
+        values = transform(values, path, lambda value: Asset.objects.get(pk=value).kie_id)
     return values

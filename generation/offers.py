@@ -21,8 +21,8 @@ def enabled() -> dict[str, bool]:
 
 
 def sellable(entry: catalog.Entry) -> bool:
-    """Whether the entry can be sold at all: its family is built and it has a price (R-BUD3)."""
-    return entry.available and entry.priced
+    """Whether the entry can be sold at all: nothing without a price is (R-BUD3)."""
+    return entry.priced
 
 
 def find(model: str) -> catalog.Entry:
@@ -31,8 +31,6 @@ def find(model: str) -> catalog.Entry:
         entry = catalog.get(model)
     except catalog.UnknownModel:
         raise Refused("unknown_model", f"There is no model {model!r}.", status=404) from None
-    if not entry.available:
-        raise Refused("model_not_available", f"{entry.title} is not yet available.", status=409)
     switch = ModelSwitch.objects.filter(model=model).first()
     if not sellable(entry) or not (switch.enabled if switch else entry.on_by_default):
         raise Refused("model_off", f"{entry.title} is switched off at the moment.", status=409)
@@ -41,14 +39,15 @@ def find(model: str) -> catalog.Entry:
 
 def invalid_input(errors: list[catalog.FieldError]) -> Refused:
     """The refusal that names every field that is wrong."""
-    listed = [{"field": error.field, "code": error.code, "message": error.message} for error in errors]
     summary = "; ".join(f"{error.field}: {error.message}" if error.field else error.message for error in errors)
-    return Refused("invalid_input", f"The input is not valid. {summary}", status=422, errors=listed)
+    return Refused("invalid_input", f"The input is not valid. {summary}", status=422, errors=inputs.listed(errors))
 
 
 def quote(user: User, model: str, values: dict[str, Any]) -> pricing.Quote:
     """Validate an input and price it. The one function behind forms, quotes and charges (R-PR4, R-PR5)."""
     entry = find(model)
+    if entry.chat:
+        raise Refused("chat_model", f"{entry.title} is a chat model: use /v1/chat/completions.", status=409)
     try:
         normalised = catalog.validate(entry, values)
     except catalog.InvalidInput as error:

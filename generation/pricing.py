@@ -16,6 +16,7 @@ from decimal import ROUND_CEILING, Context, Decimal, localcontext
 from typing import Any
 
 from billing.amounts import MILLI, format_credits, parse_credits
+from generation import tokens
 from generation.catalog import Entry
 
 __all__ = [
@@ -29,14 +30,12 @@ __all__ = [
     "parse_credits",
     "price_millicredits",
     "quote",
+    "used",
 ]
 
 # Every inexact step errs upwards, so a bound stays a bound.
 _UPWARDS = Context(prec=28, rounding=ROUND_CEILING)
 _UNIT_WORDS = {"1k_chars": "1,000 characters"}
-# Parts of a chat message whose tokens do not follow from the length of its text.
-_UNBOUNDED_KEYS = frozenset({"image_url", "file_url", "file_data", "inline_data", "source", "googleSearch"})
-_UNBOUNDED_TYPES = frozenset({"web_search", "image", "document"})
 
 
 class Unpriced(Exception):
@@ -66,13 +65,16 @@ class Quote:
     input: dict[str, Any]
 
 
-def cost(entry: Entry, normalised_input: dict[str, Any]) -> Cost:
-    """KIE's price of an input that came out of catalog.validate. Raises Unpriced."""
+def cost(entry: Entry, normalised_input: dict[str, Any], pictures: int = 0) -> Cost:
+    """KIE's price of an input that came out of catalog.validate. Raises Unpriced.
+
+    `pictures` counts those that were taken out of a conversation, for which the length of the text says nothing.
+    """
     price = _price_of(entry)
     _refuse_unpriced(price, normalised_input)
     with localcontext(_UPWARDS):
         if price["unit"] == "million_tokens":
-            return _token_cost(price, normalised_input)
+            return _token_cost(price, normalised_input, pictures)
         rate, bounds = _rate(price, normalised_input)
         quantity, quantity_bounds = _quantity(entry, price, normalised_input)
         extra, extra_bounds = _surcharges(price, normalised_input)
@@ -96,12 +98,12 @@ def price_millicredits(cost_millicredits: int, markup: Decimal) -> int:
         return max(1, _ceil(cost_millicredits * markup))
 
 
-def quote(entry: Entry, normalised_input: dict[str, Any], markup: Decimal) -> Quote:
+def quote(entry: Entry, normalised_input: dict[str, Any], markup: Decimal, pictures: int = 0) -> Quote:
     """Our price of a normalised input. Raises Unpriced, ValueError for a bad markup.
 
     The price version changes when the entry's price, its date or the markup does.
     """
-    upstream = cost(entry, normalised_input)
+    upstream = cost(entry, normalised_input, pictures)
     digest = hashlib.sha256(json.dumps(entry.price, default=str, sort_keys=True).encode()).hexdigest()
     version = f"{entry.as_of}/{digest[:12]}/x{markup:f}"
     return Quote(price_millicredits(upstream.millicredits, markup), upstream, version, normalised_input)
@@ -203,12 +205,11 @@ def _surcharges(price: dict[str, Any], values: dict[str, Any]) -> tuple[Decimal,
     return total, bounds
 
 
-def _token_cost(price: dict[str, Any], values: dict[str, Any]) -> Cost:
+def _token_cost(price: dict[str, Any], values: dict[str, Any], pictures: int) -> Cost:
     """A bound: a byte is at least one token's worth of input, and the reply is as long as allowed."""
-    if _unbounded(values):
+    if tokens.unbounded(values):
         raise Unpriced("files and hosted tools in a message have no bounded price")
-    text = json.dumps(values, ensure_ascii=False)
-    tokens_in = len(text.encode())
+    tokens_in = tokens.bound(values, pictures)
     field = price.get("output_tokens_field")
     tokens_out = int(values[field]) if field else price["max_output_tokens"]
     # Writing to a cache is dearer than reading input, and KIE decides when it happens.
@@ -217,12 +218,15 @@ def _token_cost(price: dict[str, Any], values: dict[str, Any]) -> Cost:
     return Cost(_ceil(total * MILLI), False, f"at most {tokens_in} tokens in and {tokens_out} out")
 
 
-def _unbounded(value: Any) -> bool:
-    if isinstance(value, dict):
-        if _UNBOUNDED_KEYS & set(value) or value.get("type") in _UNBOUNDED_TYPES:
-            return True
-        return any(map(_unbounded, value.values()))
-    return isinstance(value, list) and any(map(_unbounded, value))
+def used(entry: Entry, usage: tokens.Usage) -> int:
+    """KIE's price of the tokens that a call used, in its millicredits, rounded up. Raises Unpriced."""
+    price = _price_of(entry)
+    fresh = max(0, usage.input - usage.cached - usage.cache_written)
+    with localcontext(_UPWARDS):
+        total = Decimal(price["credits"]) * fresh + Decimal(price["output_credits"]) * usage.output
+        total += Decimal(price.get("cached_input_credits", price["credits"])) * usage.cached
+        total += Decimal(price.get("cache_write_credits", price["credits"])) * usage.cache_written
+        return _ceil(total / 1_000_000 * MILLI)
 
 
 def _texts(values: dict[str, Any], path: str) -> Iterator[str]:

@@ -15,7 +15,9 @@ def step() -> None:
         submission.prepare(generation)
     submission.submit_waiting()
     polling.sweep()
-    for generation in Generation.objects.filter(state=State.STORING, assets=None):
+    for generation in Generation.objects.filter(state=State.RUNNING).exclude(kie_partial=[]):
+        results.store_partial(generation)
+    for generation in Generation.objects.filter(state=State.STORING):
         results.store(generation)
     for generation in Generation.objects.filter(state=State.FAILED, check_at__isnull=False, assets=None):
         if generation.kie_results:

@@ -110,8 +110,8 @@ def nothing_was_held() -> bool:
         ),
         (
             {"model": "veo3-api/get-1080p-video", "input": {"taskId": "00000000-0000-4000-8000-000000000000"}},
-            422,
-            "invalid_input",
+            404,
+            "unknown_source",
             ["taskId"],
         ),
         ({"model": "sora-2-text-to-video", "input": {"prompt": "x"}}, 409, "model_off", []),

@@ -22,10 +22,10 @@ def quote(api: APIClient, body: Any = FOX) -> Any:
 
 def test_every_model_of_the_catalogue_is_listed(api: APIClient) -> None:
     models = {model["id"]: model for model in api.get("/api/v1/models").json()}
-    assert len(models) == len(catalog.all()) == 292
+    assert len(models) == len(catalog.all()) == 293
     assert models["google/nano-banana"]["status"] == "on"
     assert models["sora-2-text-to-video"]["status"] == "off"
-    assert models["claude-sonnet-5"]["status"] == "not_yet_available"
+    assert models["claude-sonnet-5"]["status"] == "on"
     images = api.get("/api/v1/models?kind=image&vendor=Google").json()
     assert {(model["kind"], model["vendor"]) for model in images} == {("image", "Google")}
 

@@ -10,23 +10,7 @@ from generation import catalog, catalog_checks, pricing
 
 ENTRIES = catalog.all()
 PRICED = [entry for entry in ENTRIES if entry.price is not None]
-UNPRICED = {
-    "ai-music-api/check-voice",
-    "ai-music-api/create-voice",
-    "ai-music-api/regenerate-phrase",
-    "ai-music-api/suno-recovery-audio",
-    "ai-music-api/validation-phrase",
-    "gemini-omni/audio-create",
-    "gemini-omni/character-create",
-    "grok-4-3",
-    "omnihuman-1-5/human-identification",
-    "omnihuman-1-5/subject-detection",
-    "qwen/image-to-image",
-    "suno/check-voice",
-    "suno/voice-generate",
-    "suno/voice-regenerate",
-    "suno/voice-validate",
-}
+UNPRICED = {"grok-4-3"}
 # Allowed by a schema, without a price in KIE's feed: everything else that a schema allows is for sale.
 NOT_FOR_SALE = {
     ("grok-imagine-video-1-5-preview", "1080p"),
@@ -45,8 +29,17 @@ def test_every_known_model_is_listed():
     assert Counter(entry.api for entry in ENTRIES) == {
         "market": 199,
         "chat": 48,
-        "suno": 22,
-        "midjourney": 8,
+        "suno": 9,
+        "suno-at-once": 4,
+        "suno-phrase": 2,
+        "suno-cover": 1,
+        "suno-lyrics": 1,
+        "suno-midi": 1,
+        "suno-mp4": 1,
+        "suno-vocal-removal": 1,
+        "suno-voice": 1,
+        "suno-wav": 1,
+        "midjourney": 9,
         "veo": 6,
         "flux-kontext": 2,
         "gemini-omni": 2,
@@ -55,7 +48,7 @@ def test_every_known_model_is_listed():
         "luma": 1,
         "runway-aleph": 1,
     }
-    assert Counter(entry.status for entry in ENTRIES) == {"live": 263, "retired": 22, "unknown": 7}
+    assert Counter(entry.status for entry in ENTRIES) == {"live": 263, "retired": 23, "unknown": 7}
 
 
 def test_models_are_listed_by_vendor_and_title():
@@ -130,9 +123,13 @@ def test_no_price_holds_a_float():
 
 def test_on_by_default_means_available_live_and_priced():
     on = {entry.id for entry in ENTRIES if entry.on_by_default}
-    assert {"google/nano-banana", "veo/veo3_fast", "gpt4o-image/generate"} <= on
+    assert {"google/nano-banana", "veo/veo3_fast", "suno/generate", "claude-opus-5"} <= on
     assert not on & UNPRICED
-    assert not on & {"suno/generate", "claude-opus-5", "sora-2-text-to-video", "kling/ai-avatar-v1-pro"}
+    assert not on & {"luma/modify", "sora-2-text-to-video", "kling/ai-avatar-v1-pro"}
+
+
+def test_everything_that_kie_serves_is_for_sale():
+    assert [entry.id for entry in ENTRIES if entry.status == "live" and not entry.on_by_default] == []
 
 
 def test_an_unknown_model_is_a_key_error_of_its_own():

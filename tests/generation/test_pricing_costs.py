@@ -160,7 +160,7 @@ def test_files_and_hosted_tools_in_a_message_have_no_price():
 @pytest.mark.parametrize(
     ("model", "changes", "reason"),
     [
-        ("qwen/image-to-image", {}, "qwen/image-to-image has no known price"),
+        ("grok-4-3", {}, "grok-4-3 has no known price"),
         (
             "grok-imagine-video-1-5-preview",
             {"resolution": "1080p"},

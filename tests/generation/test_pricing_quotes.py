@@ -97,7 +97,8 @@ def test_the_price_version_follows_the_markup_and_the_entry():
             "105 credits per million input tokens, 1890 per million output tokens",
         ),
         ("ai-music-api/cover-generate", "0.001 credits per request"),
-        ("qwen/image-to-image", "not for sale"),
+        ("qwen/image-to-image", "up to 25.2 credits per image"),
+        ("grok-4-3", "not for sale"),
     ],
 )
 def test_lists_show_a_short_price_in_our_credits(model, text):
