@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import F, QuerySet
+from django.db.models import F, Prefetch, QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
@@ -18,7 +18,8 @@ from accounts.errors import Refused
 from accounts.idempotency import idempotent
 from billing import ledger
 from billing.amounts import format_credits, parse_credits
-from generation import catalog, files, lifecycle, offers, pricing
+from generation import catalog, lifecycle, offers, pricing
+from generation.api_results import FollowUpOut, ResultOut, follow_ups, listed
 from generation.models import Asset, Generation
 
 MAX_METADATA_CHARACTERS = 4000
@@ -54,14 +55,12 @@ class ModelOut(serializers.Serializer):
     kind = serializers.CharField(source="modality", help_text="image, video, music, speech, audio or text")
     task = serializers.CharField()
     price = serializers.SerializerMethodField(help_text="In words, in credits")
-    status = serializers.SerializerMethodField(help_text="on, off, or not_yet_available")
+    status = serializers.SerializerMethodField(help_text="on or off")
 
     def get_price(self, entry: catalog.Entry) -> str:
         return pricing.describe(entry, settings.PRICE_MARKUP)
 
     def get_status(self, entry: catalog.Entry) -> str:
-        if not entry.available:
-            return "not_yet_available"
         return "on" if self.context["enabled"][entry.id] else "off"
 
 
@@ -140,23 +139,6 @@ class GenerationIn(QuoteIn):
         return value
 
 
-class ResultOut(serializers.Serializer):
-    url = serializers.SerializerMethodField(help_text="Good for a day; ask again for a fresh one")
-    preview_url = serializers.SerializerMethodField()
-    kind = serializers.CharField()
-    content_type = serializers.CharField()
-    size_bytes = serializers.IntegerField()
-    width = serializers.IntegerField(allow_null=True)
-    height = serializers.IntegerField(allow_null=True)
-    details = serializers.JSONField()
-
-    def get_url(self, asset: Asset) -> str:
-        return settings.PUBLIC_URL + files.link(asset)
-
-    def get_preview_url(self, asset: Asset) -> str | None:
-        return settings.PUBLIC_URL + files.link(asset, preview=True) if asset.preview else None
-
-
 class ErrorOut(serializers.Serializer):
     code = serializers.CharField(source="error_code")
     message = serializers.CharField(source="error_message")
@@ -172,7 +154,8 @@ class GenerationOut(serializers.Serializer):
     refunded = serializers.SerializerMethodField(help_text="What went back of the credits held")
     refund_by = serializers.SerializerMethodField(help_text="When the credits are returned if nothing else happens")
     error = serializers.SerializerMethodField()
-    results = ResultOut(source="assets.all", many=True)
+    results = ResultOut(source="assets.all", many=True, help_text="While it runs, those that are ready")
+    follow_ups = serializers.SerializerMethodField(help_text="The models that can start from it")
     created_at = serializers.DateTimeField()
     started_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
@@ -191,6 +174,10 @@ class GenerationOut(serializers.Serializer):
 
     def get_refund_by(self, generation: Generation) -> str | None:
         return None if generation.terminal else generation.deadline.isoformat()
+
+    @extend_schema_field(FollowUpOut(many=True))
+    def get_follow_ups(self, generation: Generation) -> list[dict[str, Any]]:
+        return follow_ups(generation, self.context["enabled"])
 
     @extend_schema_field(ErrorOut(allow_null=True))
     def get_error(self, generation: Generation) -> dict[str, str] | None:
@@ -237,7 +224,7 @@ class Generations(ApiView):
     )
     def get(self, request: Request) -> Response:
         """Your generations, newest first."""
-        rows = _visible(request)
+        rows = _visible(request, listed())
         for name in ("state", "model"):
             if value := request.query_params.get(name):
                 rows = rows.filter(**{name: value})
@@ -274,19 +261,22 @@ class Receipt(ApiView):
 def represent(generations: list[Generation]) -> list[dict[str, Any]]:
     """Generations as the API shows them, with a constant number of queries."""
     receipts = ledger.receipts([generation.about for generation in generations])
-    return [dict(GenerationOut(generation, context={"receipts": receipts}).data) for generation in generations]
+    finished = any(generation.state == Generation.State.SUCCEEDED for generation in generations)
+    context = {"receipts": receipts, "enabled": offers.enabled() if finished else {}}
+    return [dict(GenerationOut(generation, context=context).data) for generation in generations]
 
 
 def represent_new(generation: Generation) -> dict[str, Any]:
     """A generation that was just requested, without a query: the busiest row of all is still locked here."""
     generation._prefetched_objects_cache = {"assets": []}  # type: ignore[attr-defined]
     receipts = {generation.about: ledger.Receipt(held=generation.price_millicredits)}
-    return dict(GenerationOut(generation, context={"receipts": receipts}).data)
+    return dict(GenerationOut(generation, context={"receipts": receipts, "enabled": {}}).data)
 
 
-def _visible(request: Request) -> QuerySet[Generation]:
+def _visible(request: Request, assets: QuerySet[Asset] | None = None) -> QuerySet[Generation]:
     """The caller's own generations: everyone else's do not exist (R-API3)."""
-    return Generation.objects.filter(user=user_of(request)).prefetch_related("assets")
+    found = Prefetch("assets", Asset.objects.all() if assets is None else assets)
+    return Generation.objects.filter(user=user_of(request)).prefetch_related(found)
 
 
 def _parse(shape: type[serializers.Serializer], request: Request) -> dict[str, Any]:

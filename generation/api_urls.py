@@ -2,7 +2,7 @@ from django.urls import path
 from drf_spectacular.views import SpectacularAPIView
 
 from billing import api as billing
-from generation import api
+from generation import api, api_files
 
 urlpatterns = [
     path("models", api.Models.as_view()),
@@ -12,6 +12,8 @@ urlpatterns = [
     path("generations/<uuid:pk>", api.GenerationDetail.as_view()),
     path("generations/<uuid:pk>/cancel", api.Cancel.as_view()),
     path("generations/<uuid:pk>/receipt", api.Receipt.as_view()),
+    path("files", api_files.Files.as_view()),
+    path("files/<uuid:pk>", api_files.File.as_view()),
     path("balance", billing.Balance.as_view()),
     path("entries", billing.Entries.as_view()),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),

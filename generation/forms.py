@@ -12,9 +12,9 @@ from typing import Any
 from django.http import QueryDict
 
 from accounts.models import User
-from generation import catalog, catalog_checks, labels
+from generation import catalog, catalog_checks, files, labels, uploads
 from generation.inputs import UPLOAD
-from generation.models import Generation, Upload
+from generation.models import Asset, Generation, Upload
 
 FILE_SUFFIX = ":file"
 FEW_FIELDS = 7
@@ -26,9 +26,13 @@ ACCEPT = {"image": "image/*", "video": "video/*", "audio": "audio/*", "any": "im
 
 @dataclass(frozen=True)
 class Option:
+    """`source` is the generation that a result is of; `thumbnail` the picture of an uploaded file."""
+
     value: str
     label: str
     selected: bool
+    source: str = ""
+    thumbnail: str = ""
 
 
 @dataclass
@@ -57,8 +61,13 @@ class Field:
         return self.schema.get("description", "")
 
     @property
+    def media(self) -> str:
+        """The kind of file that is taken."""
+        return str(self.schema["x-media"])
+
+    @property
     def accept(self) -> str:
-        return ACCEPT[self.schema["x-media"]]
+        return ACCEPT[self.media]
 
     @property
     def step(self) -> str:
@@ -88,7 +97,8 @@ class _Known:
 
     errors: dict[str, list[dict[str, str]]]
     sources: list[Generation]
-    uploads: dict[str, str]
+    results: list[Asset]
+    uploads: dict[str, Upload]
 
 
 # From the schema to a form
@@ -101,7 +111,7 @@ def build(
     by_field: dict[str, list[dict[str, str]]] = {}
     for error in errors or []:
         by_field.setdefault(error["field"], []).append(error | {"message": labels.sentence(entry, error)})
-    known = _Known(by_field, sources(user, entry), _upload_names(user, values))
+    known = _Known(by_field, sources(user, entry), results(user, entry), _uploads(user, values))
     properties = visible(entry.schema)
     fields = {
         name: _field(schema, name, values.get(name), name in entry.schema.get("required", []), known)
@@ -130,7 +140,10 @@ def _main(entry: catalog.Entry, properties: dict[str, dict[str, Any]]) -> set[st
     makers = {
         name
         for name, schema in properties.items()
-        if labels.is_media(schema) or "x-generation" in schema or (schema.get("x-multiline") and "negative" not in name)
+        if labels.is_media(schema)
+        or "x-generation" in schema
+        or labels.is_result(schema)
+        or (schema.get("x-multiline") and "negative" not in name)
     }
     return (needed | movers | makers | {"aspect_ratio", "aspectRatio"}) & set(properties)
 
@@ -140,6 +153,8 @@ def widget(schema: dict[str, Any]) -> str:
     kind = schema.get("type")
     if "x-generation" in schema:
         return "generation"
+    if "x-result" in schema:
+        return "result"
     if "x-media" in schema:
         return "media"
     if "enum" in schema:
@@ -199,9 +214,10 @@ def _add_rows(found: Field, value: Any, known: _Known) -> None:
 def _options(found: Field, known: _Known) -> list[Option]:
     if found.widget == "generation":
         return _source_options(found, known.sources)
+    if found.widget == "result":
+        return _result_options(found, known.results)
     if found.widget == "media":
-        name = known.uploads.get(found.value, "uploaded file")
-        return [Option(found.value, name, True)] if found.value.startswith(UPLOAD) else []
+        return [_upload_option(found.value, known)] if found.value.startswith(UPLOAD) else []
     values = found.schema.get("enum", [True, False] if found.schema.get("type") == "boolean" else [])
     yes_no = {"true": "Yes", "false": "No"}
     options = []
@@ -221,6 +237,33 @@ def _source_options(found: Field, available: list[Generation]) -> list[Option]:
     if found.value and not any(option.selected for option in options):
         options.insert(0, Option(found.value, f"Generation {found.value}", True))
     return options
+
+
+def _result_options(found: Field, available: list[Asset]) -> list[Option]:
+    wanted = found.schema["x-result"]
+    options = [
+        Option(str(asset.pk), describe_result(asset), str(asset.pk) == found.value, source=str(asset.generation_id))
+        for asset in available
+        if _matches(asset.generation.model, wanted)
+    ]
+    if found.value and not any(option.selected for option in options):
+        options.insert(0, Option(found.value, f"Result {found.value}", True))
+    return options
+
+
+def _upload_option(uri: str, known: _Known) -> Option:
+    upload = known.uploads.get(uri)
+    if upload is None:
+        return Option(uri, "uploaded file", True)
+    picture = files.upload_link(upload, thumbnail=True) if uploads.pictured(upload) else ""
+    return Option(uri, upload.name, True, thumbnail=picture)
+
+
+def describe_result(asset: Asset) -> str:
+    """A result in one line, to be chosen from a list."""
+    name = asset.details.get("title") or f"Result {asset.index + 1}"
+    place = f" ({asset.index + 1})" if asset.view == "track" and asset.details.get("title") else ""
+    return f"{name}{place} · {title(asset.generation.model)} · {asset.generation.created_at:%Y-%m-%d %H:%M}"
 
 
 def describe(source: Generation) -> str:
@@ -255,10 +298,23 @@ def sources(user: User | None, entry: catalog.Entry) -> list[Generation]:
     return list(rows.only("id", "model", "input", "created_at").order_by("-created_at", "-id")[:SHOWN_SOURCES])
 
 
-def _upload_names(user: User | None, values: dict[str, Any]) -> dict[str, str]:
+def results(user: User | None, entry: catalog.Entry) -> list[Asset]:
+    """The user's newest results that one of the model's fields may name: KIE knows each by a name of its own."""
+    wanted = [name for names in catalog.result_fields(entry).values() for name in names]
+    if user is None or not wanted:
+        return []
+    models = [other.id for other in catalog.all() if _matches(other.id, wanted)]
+    rows = Asset.objects.filter(
+        generation__user=user, generation__model__in=models, generation__state=Generation.State.SUCCEEDED
+    )
+    rows = rows.exclude(kie_id="").select_related("generation").defer("data", "generation__input")
+    return list(rows.order_by("-generation__created_at", "generation_id", "index")[:SHOWN_SOURCES])
+
+
+def _uploads(user: User | None, values: dict[str, Any]) -> dict[str, Upload]:
     ids = re.findall(r'"upload:([0-9a-fA-F-]{36})"', json.dumps(values, default=str))
-    uploads = Upload.objects.filter(user=user, pk__in=ids) if user and ids else []
-    return {upload.uri: upload.name for upload in uploads}
+    found = Upload.objects.filter(user=user, pk__in=ids) if user and ids else []
+    return {upload.uri: upload for upload in found}
 
 
 # From the form to an input

@@ -1,5 +1,6 @@
 """The pages of generations: the history, and one generation with its results and receipt."""
 
+import re
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -7,7 +8,7 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
-from django.db.models import Q, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -19,12 +20,11 @@ from django_htmx.http import HttpResponseClientRefresh
 from accounts.errors import Refused
 from accounts.requests import SignedInRequest, wants_part
 from billing.models import Entry
-from generation import catalog, files, forms, labels, lifecycle
+from generation import asked, catalog, content, display, files, forms, lifecycle
 from generation.models import Asset, Generation
 
 PAGE = 24
 FAST_SECONDS = 60
-SHOWN_TEXT_BYTES = 100_000
 State = Generation.State
 
 FILTERS = {
@@ -33,16 +33,6 @@ FILTERS = {
     "failed": ("Failed", (State.FAILED,)),
     "canceled": ("Canceled", (State.CANCELED,)),
 }
-
-
-@dataclass(frozen=True)
-class Result:
-    """An asset with its addresses; `text` is its content where that is text."""
-
-    asset: Asset
-    url: str
-    preview: str
-    text: str
 
 
 def owned(request: HttpRequest, pk: Any) -> Generation:
@@ -60,19 +50,22 @@ def owned(request: HttpRequest, pk: Any) -> Generation:
 @require_GET
 def generations(request: SignedInRequest) -> HttpResponse:
     """The user's generations, newest first, a page at a time; the cards alone for htmx."""
-    asked = {name: request.GET.get(name, "").strip() for name in ("q", "state", "kind")}
-    rows = _filtered(Generation.objects.filter(user=request.user), **asked)
+    wanted = {name: request.GET.get(name, "").strip() for name in ("q", "state", "kind")}
+    rows = _filtered(Generation.objects.filter(user=request.user), **wanted)
     rows = _older_than(rows, request.GET.get("before", ""))
-    page = list(rows.prefetch_related("assets").order_by("-created_at", "-id")[: PAGE + 1])
+    # What is in the results may be long, and tiles show the beginning of some only.
+    assets = Prefetch("assets", Asset.objects.defer("data"))
+    page = list(rows.prefetch_related(assets).order_by("-created_at", "-id")[: PAGE + 1])
     query = request.GET.copy()
     if len(page) > PAGE:
         query["before"] = _cursor(page[PAGE - 1])
-    context = asked | {
-        "tiles": [_tile(row) for row in page[:PAGE]],
+    said = display.excerpts(page[:PAGE])
+    context = wanted | {
+        "tiles": [_tile(row, said.get(row.pk, "")) for row in page[:PAGE]],
         "older": query.urlencode() if len(page) > PAGE else "",
         "states": {name: words for name, (words, _) in FILTERS.items()},
         "kinds": ["image", "video", "music", "speech", "audio", "text"],
-        "filtered": any(asked.values()) or "before" in request.GET,
+        "filtered": any(wanted.values()) or "before" in request.GET,
     }
     template = "generation/_generations.html" if wants_part(request) else "generation/generations.html"
     response = render(request, template, context)
@@ -105,16 +98,47 @@ def _older_than(rows: QuerySet[Generation], cursor: str) -> QuerySet[Generation]
     return rows.filter(Q(created_at__lt=at) | Q(created_at=at, pk__lt=pk)) if at and at.tzinfo else rows
 
 
-def _tile(row: Generation) -> dict[str, Any]:
+def _tile(row: Generation, said: str) -> dict[str, Any]:
+    """`icon` is what the first result is, which may be another kind of thing than the model is known for."""
     assets = list(row.assets.all())
     pictured = next((asset for asset in assets if asset.preview), None)
+    first = assets[0] if assets else None
+    named = next((asset for asset in assets if asset.details.get("title")), None)
     return {
         "generation": row,
         "title": forms.title(row.model),
         "preview": files.link(pictured, preview=True) if pictured else "",
         "more": len(assets) - 1,
-        "excerpt": _excerpt(row),
+        "icon": _ICONS.get(content.kind_of(first), row.kind) if first else row.kind,
+        "said": said,
+        "duration": _duration(named) if named else "",
+        "ready": display.readiness(row, len(assets)),
+        "excerpt": named.details["title"] if named and named.view in _NAMED else _excerpt(row),
     }
+
+
+_ICONS = {
+    "track": "music",
+    "stem": "stems",
+    "notes": "piano",
+    "persona": "user",
+    "voice": "speech",
+    "character": "user",
+    "phrase": "speech",
+    "word_timings": "text",
+    "transcript": "text",
+    "lyrics": "text",
+    "object": "code",
+}
+
+
+# Views whose title says more than what was asked for
+_NAMED = ("track", "persona", "voice", "character")
+
+
+def _duration(asset: Asset) -> str:
+    seconds = asset.details.get("duration_seconds")
+    return content.clock(seconds) if asset.view == "track" and isinstance(seconds, int | float) else ""
 
 
 def _excerpt(row: Generation) -> str:
@@ -133,18 +157,22 @@ def generation(request: SignedInRequest, pk: uuid.UUID) -> HttpResponse:
 
 @require_GET
 def card(request: SignedInRequest, pk: uuid.UUID) -> HttpResponse:
-    """The live part of the page; nothing (204) while it still is what the browser shows.
+    """What is new on the page since `seen`; nothing (204) while it still is what the browser shows.
 
-    So a playing result or a focused button is only replaced when there is news. Once the visitor is signed out, the
-    whole page is loaded anew, which leads to the log-in.
+    Results that are there already are not sent again, so that one that plays goes on playing. Once the visitor is
+    signed out, the whole page is loaded anew, which leads to the log-in.
     """
     if not request.user.is_authenticated:
         return HttpResponseClientRefresh()
     row = owned(request, pk)
-    if not row.terminal and request.GET.get("seen") == _version(row):
+    seen = request.GET.get("seen", "")
+    if not row.terminal and seen == _version(row):
         return HttpResponse(status=204)
+    context, shown = _context(row), _shown(seen)
+    context["new"] = [result for result in context["results"] if result.asset.index not in shown]
+    context["old"] = [result for result in context["results"] if result.asset.index in shown]
     # 286 tells htmx to stop asking.
-    return render(request, "generation/_card.html", _context(row), status=286 if row.terminal else 200)
+    return render(request, "generation/_news.html", context, status=286 if row.terminal else 200)
 
 
 @login_required
@@ -167,38 +195,32 @@ def _pace(row: Generation) -> int:
 
 
 def _version(row: Generation) -> str:
-    return f"{row.state}-{row.attempts}-{_pace(row)}"
+    """Everything that the live parts of the page depend on, and last the places of the results that it shows."""
+    places = "_".join(str(index) for index in row.assets.values_list("index", flat=True))
+    return f"{row.state}-{row.attempts}-{_pace(row)}-{places}"
+
+
+def _shown(version: str) -> set[int]:
+    """The places of the results that a page of this version shows."""
+    return {int(place) for place in version.rpartition("-")[2].split("_") if re.fullmatch(r"[0-9]{1,4}", place)}
 
 
 def _context(row: Generation) -> dict[str, Any]:
+    version, next_models = _version(row), display.offered(row)
+    results = display.results(row, next_models)
     return {
         "generation": row,
         "title": forms.title(row.model),
-        "offered": _known(row.model),
+        "offered": display.known_entry(row.model),
         "pace": _pace(row),
-        "seen": _version(row),
-        "results": [_result(asset) for asset in row.assets.all()],
+        "seen": version,
+        "results": results,
+        "ready": display.readiness(row, len(results)),
+        "next_steps": display.next_steps(row, next_models),
         "receipt": receipt(row),
         "timeline": timeline(row),
-        "inputs": list(_listed(row)),
+        "inputs": asked.rows(row),
     }
-
-
-def _known(model: str) -> catalog.Entry | None:
-    try:
-        return catalog.get(model)
-    except catalog.UnknownModel:
-        return None
-
-
-def _result(asset: Asset) -> Result:
-    preview = files.link(asset, preview=True) if asset.preview else ""
-    return Result(asset, files.link(asset), preview, _text(asset) if asset.kind == "text" else "")
-
-
-def _text(asset: Asset) -> str:
-    with asset.file.open("rb") as file:
-        return file.read(SHOWN_TEXT_BYTES).decode("utf-8", "replace")
 
 
 # The receipt
@@ -255,27 +277,3 @@ def timeline(row: Generation) -> list[dict[str, Any]]:
         }
         for event in changes
     ]
-
-
-# The input, readable
-
-
-def _listed(row: Generation) -> Any:
-    """The input as `{label, value, kind}` rows; nested parts are spelled out one by one."""
-    entry = _known(row.model)
-    schema = entry.schema if entry else {}
-    yield from _spelled(schema, row.input, "")
-
-
-def _spelled(schema: dict[str, Any], value: Any, path: str) -> Any:
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            yield from _spelled(schema, inner, f"{path}.{name}" if path else name)
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield from _spelled(schema, inner, f"{path}[{index}]")
-    else:
-        text = labels.as_text(value)
-        kind = "file" if text.startswith("upload:") else "link" if text.startswith(("http://", "https://")) else "text"
-        shown = {"true": "Yes", "false": "No"}[text] if isinstance(value, bool) else text
-        yield {"label": labels.path_label(schema, path), "value": shown, "kind": kind}

@@ -17,17 +17,33 @@ def is_media(schema: dict[str, Any]) -> bool:
     return "x-media" in schema or "x-media" in schema.get("items", {})
 
 
+def is_result(schema: dict[str, Any]) -> bool:
+    """Whether a field takes one result of an earlier generation, or a list of such."""
+    return "x-result" in schema or "x-result" in schema.get("items", {})
+
+
 def label(name: str, schema: dict[str, Any]) -> str:
     """A field's name as people say it: "image_urls" of pictures is "Images", "cfgScale" is "CFG scale"."""
+    if "x-generation" in schema:
+        return "Earlier generation"
     words = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", name).replace("_", " ").replace("-", " ").lower().split()
-    if is_media(schema) and len(words) > 1 and words[-1] in ("url", "urls"):
-        plural = words.pop() == "urls" and not words[-1].endswith("s")
-        words[-1] += "s" if plural else ""
+    chosen = is_media(schema) or is_result(schema)
+    if chosen and len(words) > 1 and words[-1] in ("url", "urls", "id", "ids"):
+        many = words.pop() in ("urls", "ids")
+        if is_result(schema) and words == ["audio"]:
+            words = [_sound(schema)]
+        words[-1] += "s" if many and words[-1][-1] not in "so" else ""
     text = " ".join(
         word[:-1].upper() + "s" if word in ("urls", "ids") else word.upper() if word in _ACRONYMS else word
         for word in words
     )
     return text[:1].upper() + text[1:]
+
+
+def _sound(schema: dict[str, Any]) -> str:
+    """What a result that KIE calls audio is: a track of music, or a voice that was made to be spoken with."""
+    makers = schema.get("x-result") or schema["items"]["x-result"]
+    return "track" if catalog.get(makers[0]).modality == "music" else "voice"
 
 
 def path_label(schema: dict[str, Any], path: str) -> str:

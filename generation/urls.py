@@ -8,6 +8,7 @@ urlpatterns = [
     path("models/<path:model>/price/", views.price, name="price"),
     path("models/<path:model>/", views.model, name="model"),
     path("uploads/", views.upload, name="upload"),
+    path("uploads/recent/", views.recent_uploads, name="recent-uploads"),
     path("generations/", history.generations, name="generations"),
     path("generations/<uuid:pk>/", history.generation, name="generation"),
     path("generations/<uuid:pk>/card/", history.card, name="generation-card"),

@@ -4,6 +4,7 @@ import re
 import uuid
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
@@ -21,9 +22,10 @@ from accounts.models import User
 from accounts.requests import PageRequest, SignedInRequest, wants_part
 from billing.amounts import parse_credits
 from billing.models import Wallet
-from generation import catalog, forms, history, labels, lifecycle, offers, pricing, uploads
+from generation import catalog, files, followups, forms, history, labels, lifecycle, offers, pricing, uploads
 
 SHOWN_PROBLEMS = 3
+SHOWN_UPLOADS = 24
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,15 @@ class Card:
     entry: catalog.Entry
     price: str
     badge: str
+
+    @property
+    def url(self) -> str:
+        """Where the model is used: its form, or the chat."""
+        return chat_address(self.entry) if self.entry.chat else reverse("model", args=[self.entry.id])
+
+
+def chat_address(entry: catalog.Entry) -> str:
+    return f"/chat/?{urlencode({'model': entry.id})}"
 
 
 # The list
@@ -61,8 +72,8 @@ def models(request: PageRequest) -> HttpResponse:
 
 
 def _shown(entry: catalog.Entry, offered: bool) -> bool:
-    """Without `all`: what is for sale, and what will be once its family is built; nothing that has a successor."""
-    return not entry.superseded_by and (offered or not (entry.available or entry.retired))
+    """Without `all`: what is for sale and has no successor."""
+    return not entry.superseded_by and offered
 
 
 def _card(entry: catalog.Entry, offered: bool) -> Card:
@@ -73,7 +84,7 @@ def _card(entry: catalog.Entry, offered: bool) -> Card:
 def _why_not(entry: catalog.Entry) -> str:
     if entry.retired:
         return "Retired"
-    return "Switched off" if entry.available else "Not yet available"
+    return "Switched off"
 
 
 def _kind_order(kind: str) -> int:
@@ -96,11 +107,13 @@ def matches(entry: catalog.Entry, q: str = "", kind: str = "", vendor: str = "")
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def model(request: HttpRequest, model: str) -> HttpResponse:
-    """The form of a model; posting it requests a generation."""
+    """The form of a model; posting it requests a generation. One that chats has its own page."""
     try:
         entry = offers.find(model)
     except Refused as refused:
         return _not_offered(request, model, refused)
+    if entry.chat:
+        return redirect(chat_address(entry))
     if request.method == "POST":
         return _generate(request, entry)
     return _page(request, entry, _initial(request, entry))
@@ -114,14 +127,25 @@ def _not_offered(request: HttpRequest, model: str, refused: Refused) -> HttpResp
 
 
 def _initial(request: HttpRequest, entry: catalog.Entry) -> dict[str, Any]:
-    """What the form starts with: the example, an earlier generation's input, or nothing."""
+    """What the form starts with: an earlier generation's input, something that it made, the example, or nothing."""
     if source := request.GET.get("from"):
         return history.owned(request, source).input
+    if source := request.GET.get("source"):
+        return _continued(request, entry, source)
     if "example" not in request.GET:
         return {}
-    # The example's earlier generations are nobody's.
-    strange = {path for path in catalog.generation_fields(entry) if path in entry.example}
+    # The example's earlier generations and results are nobody's.
+    paths = [*catalog.generation_fields(entry), *catalog.result_fields(entry)]
+    strange = {re.split(r"[.\[]", path)[0] for path in paths}
     return {name: value for name, value in entry.example.items() if name not in strange}
+
+
+def _continued(request: HttpRequest, entry: catalog.Entry, source: str) -> dict[str, Any]:
+    user = request.user if isinstance(request.user, User) else User()
+    try:
+        return followups.start(user, entry, source, request.GET.get("result", ""))
+    except Refused as refused:
+        raise Http404(refused.message) from refused
 
 
 def _page(
@@ -141,6 +165,7 @@ def _page(
         "describe": pricing.describe(entry, settings.PRICE_MARKUP),
         "next": request.get_full_path(),
         "request_id": uuid.uuid4(),
+        "max_bytes": settings.UPLOAD_MAX_BYTES,
     }
     return render(request, "generation/model.html", context, status=refused.status if refused else 200)
 
@@ -201,7 +226,7 @@ def price(request: HttpRequest, model: str) -> HttpResponse:
         entry = offers.find(model)
         quote = offers.quote(user, model, forms.parse(entry.schema, request.POST))
     except Refused as refused:
-        if refused.status == 404:
+        if refused.code == "unknown_model":
             raise Http404 from refused
         return render(request, "generation/_price.html", _problems(model, refused))
     context: dict[str, Any] = {"quote": quote, "model": model}
@@ -229,7 +254,7 @@ def _position(order: list[str], field: str) -> int:
 @login_required
 @require_POST
 def upload(request: SignedInRequest) -> HttpResponse:
-    """Store one input file: `{uri, name}`, or `{message}` with the status of the refusal."""
+    """Store one input file: `{uri, name, preview}`, or `{message}` with the status of the refusal."""
     file = request.FILES.get("file")
     if not isinstance(file, UploadedFile):
         return JsonResponse({"message": "Choose a file."}, status=400)
@@ -237,7 +262,18 @@ def upload(request: SignedInRequest) -> HttpResponse:
         stored = uploads.save(request.user, file)
     except Refused as refused:
         return JsonResponse({"message": refused.message}, status=refused.status)
-    return JsonResponse({"uri": stored.uri, "name": stored.name}, status=201)
+    preview = files.upload_link(stored, thumbnail=True) if uploads.pictured(stored) else ""
+    return JsonResponse({"uri": stored.uri, "name": stored.name, "preview": preview}, status=201)
+
+
+@login_required
+@require_GET
+def recent_uploads(request: SignedInRequest) -> HttpResponse:
+    """The user's newest files of a kind, to be picked again; a part of the form's page."""
+    kind = request.GET.get("kind", "any")
+    newest = uploads.of(request.user, kind)[:SHOWN_UPLOADS] if kind in forms.ACCEPT else []
+    found = [(one, files.upload_link(one, thumbnail=True) if uploads.pictured(one) else "") for one in newest]
+    return render(request, "generation/_recent_uploads.html", {"found": found})
 
 
 @require_GET

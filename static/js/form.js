@@ -1,5 +1,5 @@
-// A model's form: rows that are added and removed, and files that are uploaded as soon as they are chosen, so that
-// the price can follow. Without this script the form has spare rows and uploads its files when it is sent.
+// A model's form: rows that are added, moved and removed, and fields that follow one another. Files are in files.js.
+// Without this script the form has spare rows.
 
 const form = document.getElementById("input-form");
 
@@ -15,11 +15,9 @@ function rowsOf(list) {
 
 function addRow(list) {
   const template = list.querySelector(":scope > [data-row-template]");
-  const number = Number(list.dataset.next ?? rowsOf(list).length);
-  list.dataset.next = number + 1;
   const name = list.dataset.rows;
   const holder = document.createElement("div");
-  holder.innerHTML = template.innerHTML.replaceAll(`${name}[#]`, `${name}[${number}]`);
+  holder.innerHTML = template.innerHTML.replaceAll(`${name}[#]`, `${name}[${rowsOf(list).length}]`);
   const row = holder.firstElementChild;
   list.querySelector(":scope > [data-rows-list]").append(row);
   prepare(row);
@@ -27,102 +25,72 @@ function addRow(list) {
   return row;
 }
 
-// Buttons that only work with scripts appear; a full list cannot grow.
+const NAMED = ["name", "id", "for", "aria-describedby", "data-rows"];
+
+// The place of a row is part of the name of everything in it, and of what it is called aloud.
+function number(list) {
+  const name = list.dataset.rows;
+  const place = new RegExp(`^((?:[a-z]-)?)${name.replace(/[.[\]]/g, "\\$&")}\\[\\d+\\]`);
+  for (const [index, row] of rowsOf(list).entries()) {
+    const inside = [...row.querySelectorAll("*")];
+    for (const template of row.querySelectorAll("template")) inside.push(...template.content.querySelectorAll("*"));
+    for (const element of inside) {
+      for (const attribute of NAMED) {
+        const value = element.getAttribute(attribute);
+        if (value) element.setAttribute(attribute, value.replaceAll(/\S+/g, (word) => word.replace(place, `$1${name}[${index}]`)));
+      }
+      const label = element.getAttribute("aria-label");
+      if (label?.startsWith(list.dataset.label)) {
+        const rest = label.slice(list.dataset.label.length).replace(/^ \d+/, "");
+        element.setAttribute("aria-label", `${list.dataset.label} ${index + 1}${rest}`);
+      }
+    }
+    row.setAttribute("aria-label", `${list.dataset.label} ${index + 1} of ${rowsOf(list).length}`);
+  }
+}
+
+// Buttons that only work with scripts appear; a full list cannot grow, and the first row cannot move up.
 function settle(list) {
   const rows = rowsOf(list);
   const most = Number(list.dataset.most || Infinity);
   list.querySelector(":scope > [data-add-row]").hidden = rows.length >= most;
-  for (const row of rows) row.querySelector(":scope > [data-remove-row]").hidden = false;
+  for (const [index, row] of rows.entries()) {
+    row.setAttribute("role", "group");
+    const buttons = row.querySelector(":scope > [data-row-buttons]");
+    buttons.hidden = false;
+    for (const button of buttons.querySelectorAll("[data-move]")) {
+      button.hidden = rows.length < 2;
+      button.disabled = button.dataset.move === "up" ? index === 0 : index === rows.length - 1;
+    }
+  }
+  number(list);
 }
 
 function prepare(root) {
-  const lists = [...root.querySelectorAll("[data-rows]")];
-  for (const list of lists) {
-    list.dataset.next = rowsOf(list).length;
-    settle(list);
-  }
-  for (const input of root.querySelectorAll("[data-rows-list] input[type=file]")) input.multiple = true;
-  for (const media of root.querySelectorAll("[data-media]")) show(media);
+  for (const list of root.querySelectorAll("[data-rows]")) settle(list);
 }
 
-// Files
-
-function show(media, name) {
-  const input = media.querySelector("input[type=text]");
-  const uploaded = input.value.startsWith("upload:");
-  if (name) media.querySelector("[data-name]").textContent = name;
-  media.querySelector("[data-chosen]").hidden = !uploaded;
-  media.querySelector("[data-choose]").hidden = uploaded;
+function move(button) {
+  const list = button.closest("[data-rows]");
+  const row = button.closest("[data-row]");
+  // Not the next sibling: between the rows stands what is meant for browsers without scripts.
+  const rows = rowsOf(list);
+  const index = rows.indexOf(row);
+  if (button.dataset.move === "up") rows[index - 1].before(row);
+  else rows[index + 1].after(row);
+  settle(list);
+  const other = row.querySelector(`[data-move=${button.dataset.move === "up" ? "down" : "up"}]`);
+  (button.disabled ? other : button).focus();
+  document.getElementById("form-status").textContent = `Moved: ${row.getAttribute("aria-label")}`;
+  changed();
 }
-
-function fail(media, message) {
-  const error = media.querySelector("[data-upload-error]");
-  error.textContent = message;
-  error.hidden = !message;
-}
-
-function thumbnail(media, file) {
-  if (!file.type.startsWith("image/") || file.size > 20e6) return;
-  const reader = new FileReader();
-  reader.onload = () => {
-    const picture = new Image();
-    picture.src = reader.result;
-    picture.alt = "";
-    media.querySelector("[data-thumb]").replaceChildren(picture);
-  };
-  reader.readAsDataURL(file);
-}
-
-async function upload(media, file) {
-  const label = media.querySelector("[data-upload-label]");
-  const words = label.textContent;
-  label.textContent = "Uploading…";
-  fail(media, "");
-  try {
-    const body = new FormData();
-    body.append("file", file);
-    const headers = { "X-CSRFToken": form.querySelector("[name=csrfmiddlewaretoken]").value };
-    const response = await fetch(form.dataset.uploadUrl, { method: "POST", body, headers });
-    const answer = await response.json();
-    if (!response.ok) throw new Error(answer.message);
-    media.querySelector("input[type=text]").value = answer.uri;
-    thumbnail(media, file);
-    show(media, answer.name);
-    changed();
-  } catch (error) {
-    fail(media, error instanceof SyntaxError || error instanceof TypeError ? "The upload failed. Please try again." : error.message);
-  } finally {
-    label.textContent = words;
-  }
-}
-
-function choose(input) {
-  const files = [...input.files];
-  input.value = "";
-  const list = input.closest("[data-rows]");
-  let media = input.closest("[data-media]");
-  for (const file of files) {
-    if (!media) {
-      if (list.querySelector(":scope > [data-add-row]").hidden) break;
-      media = addRow(list).querySelector("[data-media]");
-    }
-    upload(media, file);
-    media = null;
-  }
-}
-
-form.addEventListener("change", (event) => {
-  if (!event.target.matches?.("input[type=file]") || !event.target.files.length) return;
-  // The price follows when the upload has ended.
-  event.stopPropagation();
-  choose(event.target);
-});
 
 form.addEventListener("click", (event) => {
   const add = event.target.closest("[data-add-row]");
   if (add) {
     const row = addRow(add.closest("[data-rows]"));
-    row.querySelector("input:not([type=hidden]), textarea, select")?.focus();
+    // A click by files.js, which fills the row, is not trusted and moves no focus.
+    if (event.isTrusted) row.querySelector("input:not([type=hidden]), textarea, select")?.focus();
   }
   const remove = event.target.closest("[data-remove-row]");
   if (remove) {
@@ -132,12 +100,24 @@ form.addEventListener("click", (event) => {
     list.querySelector(":scope > [data-add-row]").focus();
     changed();
   }
-  const clear = event.target.closest("[data-clear]");
-  if (clear) {
-    const media = clear.closest("[data-media]");
-    media.querySelector("input[type=text]").value = "";
-    show(media);
-    changed();
+  const mover = event.target.closest("[data-move]");
+  if (mover) move(mover);
+});
+
+// A result and the generation that it is of
+
+form.addEventListener("change", (event) => {
+  if (event.target.matches?.("select[data-results]")) {
+    const source = event.target.selectedOptions[0]?.dataset.source;
+    for (const select of form.querySelectorAll("select[data-sources]")) {
+      if (source && [...select.options].some((option) => option.value === source)) select.value = source;
+    }
+  }
+  if (event.target.matches?.("select[data-sources]") && event.target.value) {
+    for (const select of form.querySelectorAll("select[data-results]")) {
+      const fitting = [...select.options].filter((option) => option.dataset.source === event.target.value);
+      if (fitting.length && !fitting.includes(select.selectedOptions[0])) select.value = fitting[0].value;
+    }
   }
 });
 

@@ -1,4 +1,5 @@
 import io
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,7 @@ from django.test import Client
 from PIL import Image
 
 from accounts.models import User
-from generation import lifecycle
+from generation import catalog, lifecycle
 from generation.models import Asset, Generation
 
 State = Generation.State
@@ -66,6 +67,39 @@ def keep_picture(generation: Generation) -> Asset:
         width=8,
         height=8,
     )
+
+
+def made(user: User, model: str, *results: dict[str, Any], state: str = State.SUCCEEDED) -> Generation:
+    """A generation of any model with results, each given as the fields of its Asset and its `content`."""
+    generation = requested(user)
+    task = {"model": model, "kind": catalog.get(model).modality, "kie_task_id": f"task-{generation.pk.hex[:8]}"}
+    Generation.objects.filter(pk=generation.pk).update(**task)
+    generation.refresh_from_db()
+    lifecycle.move(generation, State.RUNNING, "submitting")
+    for index, result in enumerate(results):
+        keep(generation, index, **result)
+    if state != State.RUNNING:
+        lifecycle.move(generation, State.STORING, "KIE finished")
+        lifecycle.finish(generation, state, "results stored", error="" if state == State.SUCCEEDED else "deadline")
+    generation.refresh_from_db()
+    return generation
+
+
+def keep(generation: Generation, index: int, **fields: Any) -> Asset:
+    """One result: a structure (`data`), a text, or else a sound; with `cover` it has a picture."""
+    data = fields.get("data")
+    kind, extension, content_type, content = "audio", "mp3", "audio/mpeg", b"ID3 a sound"
+    if data is not None:
+        kind, extension, content_type = "text", "txt", "text/plain"
+        content = data.encode() if isinstance(data, str) else json.dumps(data).encode()
+    if isinstance(data, dict | list):
+        extension, content_type = "json", "application/json"
+    name = default_storage.save(f"{generation.pk}/{index}.{extension}", ContentFile(content))
+    cover = (
+        default_storage.save(f"{generation.pk}/{index}.webp", ContentFile(picture())) if fields.pop("cover", 0) else ""
+    )
+    shape = {"kind": kind, "content_type": content_type, "size_bytes": len(content), "file": name, "preview": cover}
+    return Asset.objects.create(generation=generation, index=index, **shape | fields)
 
 
 def picture() -> bytes:

@@ -1,5 +1,7 @@
 """The form of every model: it renders, and what it sends is what an API request would."""
 
+from urllib.parse import quote
+
 import pytest
 from django.http import QueryDict
 
@@ -9,7 +11,8 @@ from tests.pages.conftest import BANANA, succeeded
 from tests.pages.controls import of_form
 
 pytestmark = pytest.mark.django_db
-ENTRIES = [entry for entry in catalog.all() if offers.sellable(entry)]
+ENTRIES = [entry for entry in catalog.all() if offers.sellable(entry) and not entry.chat]
+CHATS = [entry for entry in catalog.all() if offers.sellable(entry) and entry.chat]
 
 
 def posted(data: dict[str, list[str]]) -> QueryDict:
@@ -25,9 +28,11 @@ def test_the_example_goes_through_the_form_unchanged(entry, browser):
     response = browser.get(f"/models/{entry.id}/", {"example": "1"})
     assert response.status_code == 200
     data = of_form(response)
-    for name in catalog.generation_fields(entry):
+    for path in [*catalog.generation_fields(entry), *catalog.result_fields(entry)]:
+        name = path.replace("[]", "[0]")
         assert name in data
-        data[name] = [entry.example.get(name, "")]
+        given = entry.example.get(path.removesuffix("[]"), "")
+        data[name] = [given[0] if isinstance(given, list) else given]
     values = forms.parse(entry.schema, posted(data))
     assert catalog.validate(entry, values) == catalog.validate(entry, entry.example)
 
@@ -39,6 +44,13 @@ def test_an_untouched_form_says_nothing_but_defaults(entry, browser):
     for name, value in values.items():
         field = entry.schema["properties"][name]
         assert value == [] or labels.as_text(value) == labels.as_text(field.get("default")), name
+
+
+@pytest.mark.parametrize("entry", CHATS, ids=lambda entry: entry.id)
+def test_a_model_that_chats_has_no_form_but_the_chat(entry, client):
+    ModelSwitch.objects.create(model=entry.id, enabled=True)
+    response = client.get(f"/models/{entry.id}/")
+    assert (response.status_code, response["Location"]) == (302, f"/chat/?model={quote(entry.id, safe='')}")
 
 
 def test_deprecated_fields_are_not_offered(browser):
@@ -91,6 +103,9 @@ def test_anonymous_people_see_the_form_and_are_asked_to_sign_in(client):
         ("image_urls", {"type": "array", "items": {"x-media": "image"}}, "Images"),
         ("image_url", {"x-media": "image"}, "Image"),
         ("cfgScale", {"type": "number"}, "CFG scale"),
+        ("task_id", {"x-generation": ["veo-3-1"]}, "Earlier generation"),
+        ("persona_id", {"x-result": ["suno/generate-persona"]}, "Persona"),
+        ("character_ids", {"type": "array", "items": {"x-result": ["x"]}}, "Characters"),
         ("reference_link_urls", {"type": "array", "items": {}}, "Reference link URLs"),
     ],
 )

@@ -1,3 +1,5 @@
+from urllib.parse import quote
+
 import pytest
 
 from generation import catalog
@@ -29,12 +31,11 @@ def test_kind_and_vendor_narrow_the_list(client):
     assert {(catalog.get(i).modality, catalog.get(i).vendor) for i in found} == {("video", "Kling")}
 
 
-def test_models_of_families_that_are_not_built_are_listed_without_a_link(client):
-    response = client.get("/")
-    waiting = [card.entry for card in response.context["others"] if not card.entry.available]
-    assert b"Not yet available" in response.content or not waiting
-    for entry in waiting:
-        assert f'href="/models/{entry.id}/"'.encode() not in response.content
+def test_what_is_for_sale_leads_to_its_form_or_to_the_chat(client):
+    page = client.get("/", {"all": "1"}).content.decode()
+    for entry in catalog.all():
+        address = f"/chat/?model={quote(entry.id, safe='')}" if entry.chat else f"/models/{entry.id}/"
+        assert (f'href="{address}"' in page) == entry.on_by_default, entry.id
 
 
 def test_offered_models_come_first(client):

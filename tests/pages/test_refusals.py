@@ -122,7 +122,7 @@ def test_somebody_elses_file_and_generation_cannot_be_used(browser, eve):
     assert b"cat.png" not in response.content
     hers = succeeded(eve)
     Generation.objects.filter(pk=hers.pk).update(model="grok-imagine/text-to-video", kie_task_id="t1")
-    assert browser.post("/models/grok-imagine/upscale/", {"task_id": str(hers.pk)}).status_code == 422
+    assert browser.post("/models/grok-imagine/upscale/", {"task_id": str(hers.pk)}).status_code == 404
     assert browser.get(f"/models/{BANANA}/", {"from": str(hers.pk)}).status_code == 404
 
 
