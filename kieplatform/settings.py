@@ -26,9 +26,15 @@ KIE_TIMEOUT_SECONDS = env.float("KIE_TIMEOUT_SECONDS", default=30.0)
 KIE_CREATE_LIMIT = env.int("KIE_CREATE_LIMIT", default=20)
 KIE_CREATE_WINDOW_SECONDS = env.float("KIE_CREATE_WINDOW_SECONDS", default=10.5)
 
+# KIE answers one request about its catalogue per second and account (protocol 3).
+CATALOGUE_SYNC_SECONDS = env.float("CATALOGUE_SYNC_SECONDS", default=1.1)
+# How soon every process sells by what an operator accepted.
+CATALOGUE_RELOAD_SECONDS = env.float("CATALOGUE_RELOAD_SECONDS", default=3.0)
+
 # The platform: generations
 
 DEADLINE_SECONDS = {"image": 600, "video": 1800, "music": 1200, "speech": 600, "audio": 600, "text": 300}
+DEADLINE_SECONDS["chat"] = 900
 DEADLINE_SECONDS |= {kind: int(seconds) for kind, seconds in env.dict("DEADLINE_SECONDS", default={}).items()}
 POLL_FIRST_SECONDS = env.float("POLL_FIRST_SECONDS", default=3.0)
 POLL_MAX_SECONDS = env.float("POLL_MAX_SECONDS", default=30.0)
@@ -40,6 +46,17 @@ DOWNLOAD_MAX_SECONDS = env.float("DOWNLOAD_MAX_SECONDS", default=300.0)
 UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", default=100 * 1024**2)
 UPLOAD_DAILY_BYTES = env.int("UPLOAD_DAILY_BYTES", default=1024**3)
 DATA_UPLOAD_MAX_NUMBER_FILES = 20
+
+# The platform: chat. A call ends well before its deadline, so that the sweep only finds those whose process died.
+
+CHAT_MAX_SECONDS = env.float("CHAT_MAX_SECONDS", default=600.0)
+CHAT_IDLE_SECONDS = env.float("CHAT_IDLE_SECONDS", default=180.0)
+CHAT_MAX_BYTES = env.int("CHAT_MAX_BYTES", default=16 * 1024**2)
+CHAT_MAX_REQUEST_BYTES = env.int("CHAT_MAX_REQUEST_BYTES", default=45 * 1024**2)
+CHAT_DATABASE_THREADS = env.int("CHAT_DATABASE_THREADS", default=4)
+CHAT_FILE_THREADS = env.int("CHAT_FILE_THREADS", default=4)
+# Threads for pages and REST API where one process serves everything.
+WEB_THREADS = env.int("WEB_THREADS", default=8)
 
 # The platform: money
 
@@ -54,6 +71,7 @@ INSTALLED_APPS = [
     "accounts",
     "billing",
     "generation",
+    "chat",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -89,6 +107,7 @@ MIDDLEWARE = [
 
 ROOT_URLCONF = "kieplatform.urls"
 WSGI_APPLICATION = "kieplatform.wsgi.application"
+ASGI_APPLICATION = "kieplatform.asgi.application"
 
 TEMPLATES = [
     {

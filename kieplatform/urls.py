@@ -25,6 +25,8 @@ urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("api/v1/", include("generation.api_urls")),
     path("api/docs/", api_docs, name="api-docs"),
+    path("", include("chat.api_urls")),
+    path("chat/", include("chat.page_urls")),
     path("kie/", webhooks.bell),
     path("kie/<str:token>/", webhooks.bell, name="bell"),
     path("admin/", admin.site.urls),

@@ -18,7 +18,11 @@ GENERATIONS: list[tuple[str, dict[str, Any]]] = [
     ("google/nano-banana", {"prompt": PROMPT}),
     ("gpt4o-image/generate", {"prompt": "A lighthouse in a storm, oil painting", "size": "3:2"}),
     ("veo-3-1", {"prompt": PROMPT, "model": "veo3_lite", "duration": 8}),
-    ("ai-music-api/sounds", {"prompt": "Rain on a tin roof, distant thunder", "model": "V6"}),
+    (
+        "suno/generate",
+        {"prompt": "A mellow tune about harbour lights", "customMode": False, "instrumental": False, "model": "V5"},
+    ),
+    ("elevenlabs/text-to-speech-turbo-2-5", {"text": "The fox crossed the frozen river before sunrise."}),
     # Words that the simulator knows: this one is refused by the content policy, and its credits come back.
     ("google/nano-banana", {"prompt": "A portrait that the content policy refuses (sim:policy)"}),
 ]

@@ -33,8 +33,9 @@ class Command(BaseCommand):
         manager = honcho.manager.Manager()
         if simulated:
             self._add_simulator(manager, manage, environment, port)
-        web = f"exec {sys.executable} -m gunicorn kieplatform.wsgi -b 127.0.0.1:{port} -w 2 -k gthread --threads 8"
-        manager.add_process("web", f"{web} --log-level warning --timeout 120", env=environment)
+        web = f"exec {sys.executable} -m uvicorn kieplatform.asgi:application --port {port} --log-level warning"
+        # Ctrl-C does not wait for a chat to be read to its end: what has come of it is settled.
+        manager.add_process("web", f"{web} --timeout-graceful-shutdown 1", env=environment)
         manager.add_process("worker", f"{manage} worker", env=environment)
         call_command("demo", public_url=environment["PUBLIC_URL"], generations=simulated)
         manager.loop()
