@@ -18,7 +18,16 @@ from billing.admin import amount, entries_section
 from billing.admin_forms import ReasonForm
 from billing.amounts import format_credits
 from billing.models import Entry
-from generation import admin_buttons, admin_catalogue, admin_gauges, catalog, files, offers
+from generation import (
+    admin_buttons,
+    admin_catalogue,
+    admin_changes,
+    admin_gauges,
+    admin_proposals,
+    catalog,
+    files,
+    offers,
+)
 from generation.models import Exchange, Generation, ModelSwitch
 
 
@@ -227,6 +236,7 @@ class ModelSwitchAdmin(ReadOnlyAdmin):
             "The switch is removed, and the catalogue decides again, for:",
             shown=lambda switch: not switch._state.adding,
         ),
+        admin_changes.PRICE_BUTTON,
     )
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> ModelSwitch | None:
@@ -249,5 +259,6 @@ class ModelSwitchAdmin(ReadOnlyAdmin):
             "chosen": chosen,
             "choices": [(name, values, chosen[name]) for name, values in choices.items()],
             "rows": admin_catalogue.rows(**chosen),
+            "waiting": admin_proposals.waiting(),
         }
         return TemplateResponse(request, "admin/generation/modelswitch/catalogue.html", context)

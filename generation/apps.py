@@ -6,6 +6,7 @@ class GenerationConfig(AppConfig):
 
     def ready(self) -> None:
         """A bad data file stops every process at its start, with the file, the entry and the reason."""
-        from generation import catalog
+        from generation import catalog, catalog_changes
 
         catalog.all()
+        catalog.use(catalog_changes.overlay)

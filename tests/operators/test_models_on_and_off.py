@@ -30,7 +30,6 @@ def test_filters_narrow_the_list(office: Client) -> None:
     assert listed(office, vendor="google") == {e.id for e in entries if e.vendor == "google"}
     assert listed(office, kind="video") == {e.id for e in entries if e.modality == "video"}
     assert listed(office, status="unpriced") == {e.id for e in entries if not e.priced}
-    assert listed(office, status="not yet available") == {e.id for e in entries if not e.available}
     assert listed(office, on="yes") == {model for model, on in offers.enabled().items() if on}
     assert MODEL in listed(office, q="Nano banana")
     assert listed(office, q="no such model") == set()

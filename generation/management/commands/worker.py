@@ -99,3 +99,8 @@ def schedule() -> None:
         values = {"schedule_type": Schedule.MINUTES, "minutes": minutes, "repeats": -1, "cluster": None}
         Schedule.objects.update_or_create(name=function, defaults={"func": function, **values})
         async_task(function)
+    # Begins a reading once a day and takes up one that stopped half way. Nobody waits for it in the first minutes.
+    name, minutes = "generation.tasks.sync_catalogue", 10
+    values = {"schedule_type": Schedule.MINUTES, "minutes": minutes, "repeats": -1, "cluster": None}
+    later = {"next_run": timezone.now() + timedelta(minutes=minutes)}
+    Schedule.objects.get_or_create(name=name, defaults={"func": name, **values, **later})
