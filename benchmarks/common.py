@@ -1,10 +1,11 @@
 """What all benchmarks share. Importing it sets up Django, so it is imported before anything of the platform.
 
-How to run one, each takes less than three minutes:
+How to run one, each takes some minutes:
 
     .venv/bin/python scripts/with_postgres.py .venv/bin/python benchmarks/ledger.py
     .venv/bin/python scripts/with_postgres.py .venv/bin/python benchmarks/web.py
     .venv/bin/python scripts/with_postgres.py .venv/bin/python benchmarks/polling.py
+    .venv/bin/python scripts/with_postgres.py .venv/bin/python benchmarks/chat.py
 
 `with_postgres.py` starts an empty PostgreSQL with default durability (fsync and synchronous_commit on) that ends with
 the benchmark. Ours and the limit it is held against take turns, a few seconds each, and the ratio is the median of the

@@ -1,6 +1,7 @@
 """The project's settings as production has them: DEBUG off, behind a proxy that speaks HTTPS, callbacks signed.
 
-KIE's address is one where nobody answers, whatever the environment says, so that no benchmark asks the real one.
+KIE's address is one where nobody answers, whatever the environment says, so that no benchmark asks the real one;
+`chat.py` names its simulator in `BENCHMARK_KIE_URL`.
 `DATABASE_URL` and `DATABASE_POOL` are read from the environment as ever.
 """
 
@@ -11,7 +12,7 @@ os.environ |= {
     "SECRET_KEY": "only-for-benchmarks-0123456789-abcdefghijklmnopqrstuvwxyz-0123456789",
     "PUBLIC_URL": "https://kieplatform.example",
     "KIE_API_KEY": "only-for-benchmarks",
-    "KIE_BASE_URL": "http://127.0.0.1:1",
+    "KIE_BASE_URL": os.environ.get("BENCHMARK_KIE_URL", "http://127.0.0.1:1"),
     "KIE_UPLOAD_URL": "http://127.0.0.1:1",
     "KIE_WEBHOOK_HMAC_KEY": "only-for-benchmarks",
     "LOG_LEVEL": "WARNING",
