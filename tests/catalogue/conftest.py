@@ -52,8 +52,9 @@ def shop_process() -> Iterator[Simulator]:
 
 
 @pytest.fixture(autouse=True)
-def fresh_overlay(settings: Any) -> Iterator[None]:
-    """No test sells by what another one accepted."""
+def fresh_overlay(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No test sells by what another one accepted, whose rows are gone with it."""
+    monkeypatch.setattr(catalog_changes, "_current", catalog_changes.Overlay((0, 0)))
     settings.CATALOGUE_SYNC_SECONDS = 0
     settings.CATALOGUE_RELOAD_SECONDS = 3600
     catalog_changes.forget()
