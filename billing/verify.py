@@ -14,7 +14,8 @@ from billing.models import BUCKETS
 
 Check = Callable[[], Iterator[str]]
 
-_TOTAL = " + ".join(BUCKETS)
+# What is owed counts against the others.
+_TOTAL = " + ".join(BUCKETS).replace("+ owed", "- owed")
 
 
 def rows(sql: str, parameters: tuple = ()) -> Iterator[tuple]:
@@ -58,6 +59,45 @@ def buckets_are_above_their_floors() -> Iterator[str]:
         yield f"wallet {user} is below a floor: available {available} (overdraft {limit}), {named}"
 
 
+def open_lots_are_what_wallets_have() -> Iterator[str]:
+    """Invariant 2: open lots add up to available + held, to nothing while a wallet is overdrawn."""
+    sql = """
+        SELECT w.user_id, w.available + w.held, COALESCE(l.remaining, 0) FROM billing_wallet w
+        LEFT JOIN (SELECT wallet_id, SUM(remaining) AS remaining FROM billing_lot WHERE remaining > 0
+            GROUP BY wallet_id) l ON l.wallet_id = w.user_id
+        WHERE COALESCE(l.remaining, 0)
+            <> CASE WHEN w.available + w.held > 0 THEN w.available + w.held ELSE 0 END
+    """
+    for user, has, lots in rows(sql):
+        yield f"wallet {user} has {has}, its open lots add up to {lots}"
+
+
+def lots_equal_their_changes() -> Iterator[str]:
+    """Invariant 2: what remains of a lot is the sum of its changes, and never more than came in."""
+    sql = """
+        SELECT l.id, l.amount, l.remaining, COALESCE(c.total, 0) FROM billing_lot l
+        LEFT JOIN (SELECT lot_id, SUM(amount) AS total FROM billing_lotchange GROUP BY lot_id) c ON c.lot_id = l.id
+        WHERE l.remaining <> COALESCE(c.total, 0) OR l.remaining < 0 OR l.remaining > l.amount
+    """
+    for lot, amount, remaining, total in rows(sql):
+        yield f"lot {lot} of {amount} has {remaining}, its changes add up to {total}"
+
+
+def charges_are_paid_by_lots() -> Iterator[str]:
+    """Invariant 4: the lots that paid for a job gave what was charged; less only from a wallet with an overdraft."""
+    sql = """
+        SELECT s.about, s.spent, COALESCE(SUM(-c.amount), 0) FROM billing_entry s
+        JOIN billing_wallet w ON w.user_id = s.wallet_id
+        LEFT JOIN billing_lotchange c ON c.entry_id = s.id
+        WHERE s.kind = 'settle'
+        GROUP BY s.id, s.about, s.spent, w.overdraft_limit
+        HAVING COALESCE(SUM(-c.amount), 0) > s.spent
+            OR (COALESCE(SUM(-c.amount), 0) < s.spent AND w.overdraft_limit = 0)
+    """
+    for about, charged, paid in rows(sql):
+        yield f"{about} was charged {charged}, its lots gave {paid}"
+
+
 def holds_are_settled_once() -> Iterator[str]:
     """Invariant 3: each job has at most one hold and one settlement, and no settlement is without a hold."""
     sql = """
@@ -98,7 +138,10 @@ CHECKS: list[tuple[int, Check]] = [
     (1, entries_add_up_to_zero),
     (1, wallets_equal_their_entries),
     (2, buckets_are_above_their_floors),
+    (2, open_lots_are_what_wallets_have),
+    (2, lots_equal_their_changes),
     (3, holds_are_settled_once),
     (4, settlements_share_out_what_was_held),
+    (4, charges_are_paid_by_lots),
     (4, refunds_are_covered_by_charges),
 ]

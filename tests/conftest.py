@@ -33,17 +33,19 @@ def quick_and_quiet(settings: Any, tmp_path: Any) -> None:
 def _flush(original: Any) -> Any:
     """Empty the database between tests, but keep what its migrations made.
 
-    SQLite empties tables with DELETE, which the ledger refuses: its guard is lifted meanwhile.
+    SQLite empties tables with DELETE, which the ledger refuses: its guards are lifted meanwhile.
     """
 
     def flush(self: Any) -> None:
         if connection.vendor == "sqlite":
             with connection.cursor() as cursor:
-                cursor.execute("SELECT sql FROM sqlite_master WHERE name = 'entry_kept'")
-                guard = cursor.fetchone()[0]
-                cursor.execute("DROP TRIGGER entry_kept")
+                cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE '%_kept'")
+                guards = cursor.fetchall()
+                for name, _ in guards:
+                    cursor.execute(f"DROP TRIGGER {name}")
                 original(self)
-                cursor.execute(guard)
+                for _, sql in guards:
+                    cursor.execute(sql)
         else:
             original(self)
         Budget.objects.create(scope=Budget.PLATFORM, daily_cap_millicredits=20_000_000)

@@ -10,6 +10,8 @@ from django.core.files.storage import default_storage
 from django.core.management import call_command
 from django.db import connection
 
+import billing.verify
+import generation.verify
 from accounts.models import User
 from billing import ledger
 from generation import lifecycle
@@ -48,6 +50,11 @@ def history(alice: User, eve: User, olga: User) -> dict[str, Generation]:
     return {name: Generation.objects.get(pk=generation.pk) for name, generation in made.items()}
 
 
+# All checks, and those that ask no storage.
+IN_DATABASE = len(billing.verify.CHECKS) + len(generation.verify.CHECKS)
+ALL = IN_DATABASE + len(generation.verify.FILE_CHECKS)
+
+
 def verify(*options: str) -> tuple[int, str]:
     """The exit code and the output of the command."""
     output = io.StringIO()
@@ -70,8 +77,8 @@ def unguarded(db: Any) -> Iterator[None]:
 
 
 def _unguard_sqlite(execute: Callable, fetchall: Callable) -> None:
-    execute("DROP TRIGGER entry_kept")
-    execute("DROP TRIGGER entry_frozen")
+    for name in ("entry_kept", "entry_frozen", "lotchange_kept", "lotchange_frozen"):
+        execute(f"DROP TRIGGER {name}")
     execute("PRAGMA ignore_check_constraints = ON")
 
 
@@ -79,6 +86,7 @@ def _unguard_postgresql(execute: Callable, fetchall: Callable) -> None:
     # Tables whose foreign keys are still to be checked cannot be altered.
     execute("SET CONSTRAINTS ALL IMMEDIATE")
     execute("ALTER TABLE billing_entry DISABLE TRIGGER entry_frozen")
+    execute("ALTER TABLE billing_lotchange DISABLE TRIGGER lotchange_frozen")
     tables = [name.strip() for name in CHECKED.split(",")]
     execute("SELECT conrelid::regclass, conname FROM pg_constraint WHERE contype = 'c'")
     for table, name in fetchall():
