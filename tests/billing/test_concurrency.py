@@ -11,8 +11,8 @@ from django.db import OperationalError, connection, connections
 from accounts.errors import Refused
 from accounts.models import User
 from accounts.transactions import atomically
-from billing import budgets, ledger
-from billing.models import Budget, BudgetDay, Entry, Wallet
+from billing import ledger
+from billing.models import Entry, Wallet
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -59,25 +59,6 @@ def test_charging_and_returning_at_the_same_moment_settles_once(alice: User) -> 
         assert {result.spent for result in results if isinstance(result, Entry)} in ({0}, {100})
         assert Entry.objects.filter(key=f"settle:{about}").count() == 1
     assert Wallet.objects.get(pk=alice.pk).held == 0
-
-
-def test_two_hundred_requests_against_a_cap_worth_twenty_let_twenty_through(db: None) -> None:
-    """R-BUD1"""
-    Budget.objects.create(scope="test", daily_cap_millicredits=2000)
-    day = budgets.today("test")
-
-    def reserve_ten() -> int:
-        passed = 0
-        for _ in range(10):
-            try:
-                budgets.reserve("test", day, 100)
-                passed += 1
-            except Refused:
-                continue
-        return passed
-
-    assert sum(all_at_once([reserve_ten] * 20)) == 20
-    assert BudgetDay.objects.get(budget="test").used_millicredits == 2000
 
 
 def test_the_same_payment_ten_times_in_parallel_credits_once(bob: User) -> None:
