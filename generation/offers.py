@@ -5,11 +5,11 @@ import json
 from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
 from django.core import signing
 
 from accounts.errors import Refused
 from accounts.models import User
+from billing import prices
 from generation import catalog, inputs, pricing
 from generation.models import ModelSwitch
 
@@ -55,7 +55,7 @@ def quote(user: User, model: str, values: dict[str, Any]) -> pricing.Quote:
     if errors := inputs.check(entry, user, normalised):
         raise invalid_input(errors)
     try:
-        return pricing.quote(entry, normalised, settings.PRICE_MARKUP)
+        return pricing.quote(entry, normalised, prices.tariff(user.pk, entry.id))
     except pricing.Unpriced as error:
         raise Refused("not_for_sale", f"This combination is not for sale: {error}", status=422) from None
 
@@ -68,21 +68,27 @@ _SALT = "generation.quote"
 
 def sign(user: User, model: str, quote: pricing.Quote) -> str:
     """A quote as a token: whoever brings it back in time pays this price for this input (R-PR6)."""
-    signed = [user.pk, model, _digest(quote.input), quote.price_millicredits]
+    signed = [user.pk, model, _digest(quote.input), quote.price_millicredits, quote.price_version]
     return signing.dumps(signed, salt=_SALT)
 
 
-def quoted_price(token: str, user: User, model: str, quote: pricing.Quote) -> int:
-    """The price that `token` promises for this very request. Raises Refused("quote_…")."""
+def agreed(user: User, model: str, quote: pricing.Quote, token: str = "") -> tuple[int, str]:
+    """The price in millicredits, and its version, that this very request is charged.
+
+    Those that `token` promises, also when another price list has taken effect meanwhile; without a token those of
+    `quote`. Raises Refused("quote_…").
+    """
+    if not token:
+        return quote.price_millicredits, quote.price_version
     try:
-        *about, price = signing.loads(token, salt=_SALT, max_age=QUOTE_LIFETIME)
+        *about, price, version = signing.loads(token, salt=_SALT, max_age=QUOTE_LIFETIME)
     except signing.SignatureExpired:
         raise Refused("quote_expired", "This quote has expired; ask for a new one.", status=409) from None
     except (signing.BadSignature, ValueError):
         raise Refused("quote_unknown", "This is not a quote of this platform.", status=422) from None
     if about != [user.pk, model, _digest(quote.input)]:
         raise Refused("quote_mismatch", "This quote was made for another request.", status=409)
-    return int(price)
+    return int(price), str(version)
 
 
 def _digest(values: dict[str, Any]) -> str:

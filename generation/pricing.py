@@ -1,7 +1,8 @@
 """What a generation costs: KIE's price of a normalised input, and ours.
 
 Pure functions on integers; Decimal inside, never a float. Amounts of KIE are millicredits of KIE
-(`Cost`), ours are our millicredits; they are never mixed. Both are rounded up, each once.
+(`Cost`), ours are our millicredits; they are never mixed. Both are rounded up, each once. How ours
+follows from KIE's is a `Tariff` of the price list (billing/prices.py).
 
 Quantities: characters are priced proportionally (7 characters at 6 credits per 1,000 are 42
 millicredits), other quantities in whole units. What is known only afterwards is priced at a bounded
@@ -15,7 +16,9 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, Context, Decimal, localcontext
 from typing import Any
 
+from billing import currency
 from billing.amounts import MILLI, format_credits, parse_credits
+from billing.prices import Tariff
 from generation import tokens
 from generation.catalog import Entry
 
@@ -23,14 +26,19 @@ __all__ = [
     "MILLI",
     "Cost",
     "Quote",
+    "Tariff",
     "Unpriced",
+    "charge",
     "cost",
     "describe",
     "format_credits",
     "parse_credits",
     "price_millicredits",
     "quote",
+    "rate_per_unit",
+    "shown_version",
     "used",
+    "worth",
 ]
 
 # Every inexact step errs upwards, so a bound stays a bound.
@@ -48,11 +56,15 @@ class Unpriced(Exception):
 
 @dataclass(frozen=True)
 class Cost:
-    """KIE's price in KIE millicredits; an upper bound where `exact` is False. `reason` says how it came."""
+    """KIE's price in KIE millicredits; an upper bound where `exact` is False. `reason` says how it came.
+
+    `quantity` is the number of units where every unit has the same price (`rate_per_unit`).
+    """
 
     millicredits: int
     exact: bool
     reason: str
+    quantity: Decimal | None = None
 
 
 @dataclass(frozen=True)
@@ -82,52 +94,105 @@ def cost(entry: Entry, normalised_input: dict[str, Any], pictures: int = 0) -> C
         unit = _UNIT_WORDS.get(price["unit"], price["unit"])
         added = f" + {extra:f}" if extra else ""
         reason = "; ".join([f"{rate:f} credits per {unit} x {quantity:f}{added}", *bounds])
-        return Cost(_ceil((rate * quantity + extra) * MILLI), not bounds, reason)
+        units = None if rate_per_unit(price) is None else quantity
+        return Cost(_ceil((rate * quantity + extra) * MILLI), not bounds, reason, units)
 
 
-def price_millicredits(cost_millicredits: int, markup: Decimal) -> int:
-    """Our price of a KIE cost: times the markup, rounded up to a whole millicredit, at least 1.
+def rate_per_unit(price: dict[str, Any]) -> Decimal | None:
+    """KIE's credits for one unit where that is the same for every input: only then a price can be fixed per unit."""
+    plain = "credits" in price and price["unit"] != "million_tokens" and "surcharges" not in price
+    return Decimal(price["credits"]) if plain else None
 
-    Raises ValueError for a markup that is not a positive Decimal or a negative cost.
+
+def price_millicredits(cost_millicredits: int, tariff: Tariff, quantity: Decimal | None = None) -> int:
+    """Our price of a KIE cost, rounded up to a multiple of the tariff's step, at least one step (R-PR7).
+
+    `quantity` is the number of units where the tariff may fix their price. Raises ValueError for a negative cost.
     """
-    if not isinstance(markup, Decimal) or not markup.is_finite() or markup <= 0:
-        raise ValueError("the markup must be a positive Decimal")
     if isinstance(cost_millicredits, bool) or not isinstance(cost_millicredits, int) or cost_millicredits < 0:
         raise ValueError("a cost must be a whole number of millicredits, not negative")
+    step = tariff.step_millicredits
     with localcontext(_UPWARDS):
-        return max(1, _ceil(cost_millicredits * markup))
+        if tariff.fixed_millicredits is not None and quantity is not None:
+            price = _ceil(tariff.fixed_millicredits * quantity)
+        else:
+            price = _ceil(cost_millicredits * tariff.markup)
+    return max(1, -(-price // step)) * step
 
 
-def quote(entry: Entry, normalised_input: dict[str, Any], markup: Decimal, pictures: int = 0) -> Quote:
-    """Our price of a normalised input. Raises Unpriced, ValueError for a bad markup.
+def charge(price_millicredits: int, estimate_millicredits: int, exact: bool, cost_millicredits: int | None) -> int:
+    """What is charged of a quoted price in the end: never more than it (R-PR4).
 
-    The price version changes when the entry's price, its date or the markup does.
+    Where the quantity was only bounded before, it is the price in proportion to the actual cost, rounded up to a
+    whole millicredit; the price list's own rounding is in the price already.
+    """
+    if exact or cost_millicredits is None or cost_millicredits >= estimate_millicredits:
+        return price_millicredits
+    return -(-price_millicredits * cost_millicredits // estimate_millicredits)
+
+
+def quote(entry: Entry, normalised_input: dict[str, Any], tariff: Tariff, pictures: int = 0) -> Quote:
+    """Our price of a normalised input. Raises Unpriced.
+
+    The price version changes when the entry's price, its date or the price list does.
     """
     upstream = cost(entry, normalised_input, pictures)
     digest = hashlib.sha256(json.dumps(entry.price, default=str, sort_keys=True).encode()).hexdigest()
-    version = f"{entry.as_of}/{digest[:12]}/x{markup:f}"
-    return Quote(price_millicredits(upstream.millicredits, markup), upstream, version, normalised_input)
+    version = f"{entry.as_of}/{digest[:12]}/{tariff.version or 'x' + str(tariff.markup)}"
+    price = price_millicredits(upstream.millicredits, tariff, upstream.quantity)
+    return Quote(price, upstream, version, normalised_input)
 
 
-def describe(entry: Entry, markup: Decimal) -> str:
-    """A short price for lists, in our credits: "5 credits per image", "from 2.4 credits per second"."""
-    price = entry.price
-    if price is None:
+def shown_version(version: str) -> str:
+    """A price version as customers may read it: without a markup that comes from the settings."""
+    catalogue, _, ours = version.rpartition("/")
+    return catalogue if ours.startswith("x") else version
+
+
+def describe(entry: Entry, tariff: Tariff, *, money: bool = False) -> str:
+    """A short price for lists: "5 credits per image", "from 2.4 credits per second"; with `money` in the currency."""
+    if entry.price is None:
         return "not for sale"
+    numbers = _numbers(entry.price, tariff)
+    first, *rest = map(_money, numbers) if money else map(format_credits, numbers)
+    noun = "" if money else " credit" if numbers == [MILLI] else " credits"
+    if rest:
+        return f"{first}{noun} per million input tokens, {rest[0]} per million output tokens"
+    unit = _UNIT_WORDS.get(entry.price["unit"], entry.price["unit"])
+    return f"{_prefix(entry.price)}{first}{noun} per {unit}"
+
+
+def worth(entry: Entry, tariff: Tariff) -> str:
+    """What the numbers of `describe` are in the site's currency, to stand beside them: "≈ $0.03"."""
+    if entry.price is None:
+        return ""
+    first, *rest = map(_money, _numbers(entry.price, tariff))
+    return f"≈ {first} in, {rest[0]} out" if rest else f"≈ {first}"
+
+
+def _numbers(price: dict[str, Any], tariff: Tariff) -> list[int]:
+    """Our price of one unit, where it depends the lowest; of tokens that of input and that of output."""
     if price["unit"] == "million_tokens":
-        into, out = (_ours(price[key], markup) for key in ("credits", "output_credits"))
-        return f"{into} credits per million input tokens, {out} per million output tokens"
-    rates = {price["credits"]} if "credits" in price else {rule["credits"] for rule in _all_rules(price)}
-    lowest = _ours(min(rates), markup)
-    several = len(rates) > 1 or "surcharges" in price
-    prefix = "from " if several else "up to " if "at_most" in price else ""
-    unit = _UNIT_WORDS.get(price["unit"], price["unit"])
-    return f"{prefix}{lowest} credit{'' if lowest == '1' else 's'} per {unit}"
+        return [_ours(price[key], tariff) for key in ("credits", "output_credits")]
+    return [_ours(min(_rates(price)), tariff, None if rate_per_unit(price) is None else Decimal(1))]
 
 
-def _ours(credits: int | Decimal, markup: Decimal) -> str:
+def _rates(price: dict[str, Any]) -> set[int | Decimal]:
+    return {price["credits"]} if "credits" in price else {rule["credits"] for rule in _all_rules(price)}
+
+
+def _prefix(price: dict[str, Any]) -> str:
+    several = len(_rates(price)) > 1 or "surcharges" in price
+    return "from " if several else "up to " if "at_most" in price else ""
+
+
+def _money(millicredits: int) -> str:
+    return currency.written(currency.worth(millicredits))
+
+
+def _ours(credits: int | Decimal, tariff: Tariff, quantity: Decimal | None = None) -> int:
     with localcontext(_UPWARDS):
-        return format_credits(price_millicredits(_ceil(credits * Decimal(MILLI)), markup))
+        return price_millicredits(_ceil(credits * Decimal(MILLI)), tariff, quantity)
 
 
 def _all_rules(price: dict[str, Any]) -> list[dict[str, Any]]:

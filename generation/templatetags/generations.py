@@ -2,11 +2,15 @@
 
 import uuid
 from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from django import template
 from django.urls import reverse
+from django.utils import timezone
 
-from generation import forms
+from generation import forms, usage, usage_chart
 from generation.models import Generation
 
 register = template.Library()
@@ -25,3 +29,11 @@ def described(abouts: Iterable[str]) -> dict[str, dict[str, str]]:
 def about(descriptions: dict[str, dict[str, str]], name: str) -> dict[str, str]:
     """One of `described`; empty for what is no generation."""
     return descriptions.get(name, {})
+
+
+@register.simple_tag
+def recent_usage(user_id: int, zone: ZoneInfo, days: int = 30) -> dict[str, Any]:
+    """What a user was charged in the last days, today included: `usage` and its `chart`."""
+    last = timezone.now().astimezone(zone).date()
+    found = usage.of(user_id, last - timedelta(days=days - 1), last, zone)
+    return {"usage": found, "chart": usage_chart.of(found)}
