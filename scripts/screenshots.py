@@ -64,7 +64,10 @@ def transcribe(page: Page, operator: Page, simulator: str) -> str:
 def talk(page: Page) -> str:
     """Have a conversation; returns its page."""
     page.goto("/chat/")
-    for words in ("What makes a red fox a good subject for a film?", "Write three lines for its trailer, with a table."):
+    for words in (
+        "What makes a red fox a good subject for a film?",
+        "Write three lines for its trailer, with a table.",
+    ):
         page.get_by_label("Your message").fill(words)
         page.get_by_label("Your message").press("Enter")
         page.get_by_role("button", name="Send").wait_for(timeout=DONE_MILLISECONDS)
