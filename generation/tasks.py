@@ -5,9 +5,8 @@ import uuid
 from django.utils import timezone
 from django_q.tasks import async_task
 
-from billing import upstream
-from generation import catalog_sync, gateway, results, submission
-from generation.kie.errors import KieError
+from billing import alert_delivery, grants, ledger
+from generation import alert_post, catalog_sync, reconciliation, results, submission, watch
 from generation.models import Generation, Heartbeat
 
 State = Generation.State
@@ -49,8 +48,21 @@ def sync_catalogue() -> None:
 
 
 def read_balance() -> None:
-    """Read KIE's balance and store it; a sufficient one ends a pause for the account (R-BRK2)."""
-    try:
-        upstream.record_balance(gateway.client().credit())
-    except KieError as error:
-        upstream.balance_unreadable(str(error))
+    """Read KIE's balance and compare it with the books; a sufficient one ends a pause for the account (R-BRK2)."""
+    reconciliation.read()
+
+
+def deliver_alerts() -> None:
+    """Bring alerts to where operators look, and try again what did not arrive."""
+    alert_delivery.deliver_due(alert_post.post)
+
+
+def look() -> None:
+    """See whether caps fill up, and whether spending or failures are far above their usual."""
+    watch.look()
+
+
+def tend_wallets() -> None:
+    """Book what has expired, and give the gifts that come again every month."""
+    ledger.expire_all()
+    grants.run()

@@ -28,7 +28,8 @@ def test_a_generation_runs_from_one_request_to_a_file(kie: Simulator, api: APICl
     assert (body["state"], body["price"], body["charged"], body["results"]) == ("queued", "5", "0", [])
     assert body["refund_by"] > timezone.now().isoformat()
     assert created["Location"] == f"/api/v1/generations/{body['id']}"
-    assert api.get("/api/v1/balance").json() == {"available": "995", "held": "5", "spent": "0", "settled": "1000"}
+    balance = {"available": "995", "held": "5", "spent": "0", "settled": "1000"}
+    assert api.get("/api/v1/balance").json().items() >= balance.items()
 
     driving.finish(Generation.objects.get())
     done = api.get(created["Location"]).json()

@@ -11,9 +11,10 @@ from django.db import connection
 
 from accounts.models import ApiKey, User
 from billing import ledger
-from billing.models import Budget, BudgetDay, Wallet
+from billing.models import Budget, Wallet
 from generation.models import Generation
 from tests.api.test_generations import FOX
+from tests.budgets.use import used
 from tests.processes import Process, environment, until
 from tests.simulator import Simulator
 
@@ -64,5 +65,5 @@ def test_fifty_requests_against_credits_for_ten_let_ten_through(url: str, bob: U
 def test_fifty_requests_against_a_cap_for_twenty_let_twenty_through(url: str, alice: User) -> None:
     Budget.objects.filter(scope=Budget.PLATFORM).update(daily_cap_millicredits=20 * 4_000)
     assert fifty_at_once(url, alice) == {202: 20, 429: 30}
-    assert BudgetDay.objects.get(budget=Budget.PLATFORM).used_millicredits == 20 * 4_000
+    assert used() == 20 * 4_000
     assert Wallet.objects.get(pk=alice.pk).held == 20 * 5_000

@@ -84,9 +84,9 @@ def test_the_receipt_is_what_the_ledger_says(browser, alice, olga):
     ledger.refund(generation.about, 2000, note="sorry", author=olga)
     receipt = browser.get(f"/generations/{generation.pk}/").context["receipt"]
     booked = ledger.receipts([generation.about])[generation.about]
-    lines = {line.words: line.amount for line in receipt["lines"]}
+    lines = {line.words: line.amount for line in receipt.lines}
     assert lines == {"Held": 5000, "Charged": 5000, "Returned": 0, "Refunded": 2000}
-    assert receipt["total"] == booked.charged - booked.refunded == 3000
+    assert receipt.total == booked.charged - booked.refunded == 3000
 
 
 def test_the_receipt_does_not_tell_the_markup(browser, alice):

@@ -51,6 +51,7 @@ def test_the_daily_limit_says_when_it_frees(browser, text_of):
     response = browser.post(f"/models/{BANANA}/", {"prompt": "A red fox"})
     assert response.status_code == 429
     assert "It frees at" in text_of(response)
+    assert "In your time zone that is" in text_of(response)
     assert nothing_was_requested()
 
 

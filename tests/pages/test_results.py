@@ -144,7 +144,7 @@ def test_the_page_costs_the_same_however_many_results_there_are(browser, alice, 
     few = made(alice, MUSIC, TRACK)
     many = made(alice, MUSIC, *[TRACK | {"kie_id": str(number)} for number in range(9)])
     browser.get(f"/generations/{few.pk}/")
-    with django_assert_num_queries(10) as counted:
+    with django_assert_num_queries(11) as counted:
         browser.get(f"/generations/{few.pk}/")
     with django_assert_num_queries(len(counted.captured_queries)):
         browser.get(f"/generations/{many.pk}/")
