@@ -60,9 +60,75 @@ WEB_THREADS = env.int("WEB_THREADS", default=8)
 
 # The platform: money
 
+# Our price for KIE's price until there is a price list.
 PRICE_MARKUP = Decimal(env.str("PRICE_MARKUP", default="1.25"))
+# How soon every process sells by a price list that takes effect at once.
+PRICES_RELOAD_SECONDS = env.float("PRICES_RELOAD_SECONDS", default=3.0)
+# What one credit is worth, ours and KIE's, and what customers are shown beside credits.
+CREDIT_USD = Decimal(env.str("CREDIT_USD", default="0.005"))
+KIE_CREDIT_USD = Decimal("0.005")
+CURRENCY = env.str("CURRENCY", default="USD").upper()
+CREDIT_PRICE = Decimal(env.str("CREDIT_PRICE", default=str(CREDIT_USD)))
 WELCOME_CREDITS = env.str("WELCOME_CREDITS", default="50")
-BALANCE_ALERT_CREDITS = env.str("BALANCE_ALERT_CREDITS", default="50")
+# What an operator gives or takes at once above this waits for a second person.
+ADJUSTMENT_LIMIT_CREDITS = env.str("ADJUSTMENT_LIMIT_CREDITS", default="1000")
+# The bearer token for /metrics; there is no such page without one.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+# How long refunded credits can be used whose lot has expired meanwhile.
+REFUND_LASTS_DAYS = env.int("REFUND_LASTS_DAYS", default=30)
+
+# The platform: our account at KIE, in KIE's credits, and alerts
+
+# Below this many available credits a customer is told by e-mail, who may choose another number; 0 tells nobody.
+LOW_CREDIT_ALERT_CREDITS = env.str("LOW_CREDIT_ALERT_CREDITS", default="20")
+BALANCE_ALERT_CREDITS = env.list("BALANCE_ALERT_CREDITS", default=["50", "10"])
+BALANCE_EMPTY_HOURS = env.int("BALANCE_EMPTY_HOURS", default=24)
+BALANCE_TOLERANCE_CREDITS = env.str("BALANCE_TOLERANCE_CREDITS", default="1")
+BALANCE_TOP_UP_CREDITS = env.str("BALANCE_TOP_UP_CREDITS", default="50")
+SENTINEL_DEVIATIONS = env.int("SENTINEL_DEVIATIONS", default=3)
+MARGIN_FLOOR_PERCENT = env.int("MARGIN_FLOOR_PERCENT", default=0)
+ALERT_WEBHOOK_URL = env.str("ALERT_WEBHOOK_URL", default="")
+ALERT_WEBHOOK_SECRET = env.str("ALERT_WEBHOOK_SECRET", default="")
+ALERT_WEBHOOK_FORMAT = env.str("ALERT_WEBHOOK_FORMAT", default="")
+
+# The platform: limits and the breaker
+
+# Open generations at once; 0 for any number. A user and a key may have a limit of their own in the admin.
+MAX_RUNNING_PER_USER = env.int("MAX_RUNNING_PER_USER", default=100)
+MAX_RUNNING_PER_KEY = env.int("MAX_RUNNING_PER_KEY", default=0)
+# For how long an identical request of the same user is answered with the first one; 0 for never.
+DUPLICATE_WINDOW_SECONDS = env.float("DUPLICATE_WINDOW_SECONDS", default=5.0)
+# Spending in an hour, in KIE's credits, above which the breaker opens: the floor, or so many times the usual if that
+# is more. A factor of 0 turns this off.
+BREAKER_SPEND_FLOOR_CREDITS = env.str("BREAKER_SPEND_FLOOR_CREDITS", default="5000")
+BREAKER_SPEND_FACTOR = env.int("BREAKER_SPEND_FACTOR", default=5)
+# The share of failures in the last minutes above which it opens: this, or so many times the usual if that is more,
+# and only of so many generations at least.
+BREAKER_FAILURE_PERCENT = env.int("BREAKER_FAILURE_PERCENT", default=50)
+BREAKER_FAILURE_FACTOR = env.int("BREAKER_FAILURE_FACTOR", default=3)
+BREAKER_FAILURE_MINUTES = env.int("BREAKER_FAILURE_MINUTES", default=10)
+BREAKER_FAILURE_MIN_COUNT = env.int("BREAKER_FAILURE_MIN_COUNT", default=20)
+# How long it stays open, and how many submissions then have to end well.
+BREAKER_PAUSE_SECONDS = env.int("BREAKER_PAUSE_SECONDS", default=600)
+BREAKER_TRIALS = env.int("BREAKER_TRIALS", default=3)
+
+# The platform: payments. Without a key there is the simulator while DEBUG is on, and nothing is sold while it is off.
+
+STRIPE_SIMULATOR_KEY = "sk_test_simulator"
+STRIPE_SECRET_KEY = env.str("STRIPE_SECRET_KEY", default=STRIPE_SIMULATOR_KEY if DEBUG else "")
+_simulated = STRIPE_SECRET_KEY == STRIPE_SIMULATOR_KEY
+# Several while one is being replaced.
+STRIPE_WEBHOOK_SECRETS = env.list("STRIPE_WEBHOOK_SECRET", default=["whsec_simulator"] if _simulated else [])
+STRIPE_API_BASE = env.str(
+    "STRIPE_API_BASE", default="http://127.0.0.1:8013" if _simulated else "https://api.stripe.com"
+).rstrip("/")
+STRIPE_TIMEOUT_SECONDS = env.float("STRIPE_TIMEOUT_SECONDS", default=15.0)
+STRIPE_TAX = env.bool("STRIPE_TAX", default=False)
+STRIPE_CHECKOUT_HOSTS = env.list(
+    "STRIPE_CHECKOUT_HOSTS", default=["https://checkout.stripe.com", "https://billing.stripe.com"]
+)
+TOP_UP_MIN_CREDITS = env.str("TOP_UP_MIN_CREDITS", default="1000")
+TOP_UP_MAX_CREDITS = env.str("TOP_UP_MAX_CREDITS", default="200000")
 
 # Django
 
@@ -72,7 +138,8 @@ INSTALLED_APPS = [
     "billing",
     "generation",
     "chat",
-    "django.contrib.admin",
+    # The admin, with an audit log of all that goes through it.
+    "accounts.audit_site.AuditedAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -143,6 +210,8 @@ CACHES = {
         if REDIS_URL
         else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "throttle"}
     ),
+    # What a process may keep for some seconds without asking again.
+    "process": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "process"},
 }
 
 LANGUAGE_CODE = "en"
@@ -177,8 +246,13 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-    # httpx logs each address at INFO, and a callback address carries a secret token.
-    "loggers": {"httpx": {"level": "WARNING"}, "django-q": {"level": "WARNING"}},
+    "loggers": {
+        # httpx logs each address at INFO, and a callback address carries a secret token.
+        "httpx": {"level": "WARNING"},
+        "stripe": {"level": "WARNING"},
+        "django-q": {"level": "WARNING"},
+        "fontTools": {"level": "ERROR"},
+    },
 }
 
 # Safe transport: everything that HTTPS allows is on as soon as the public address is HTTPS.
@@ -243,7 +317,9 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
     "NUM_PROXIES": ALLAUTH_TRUSTED_PROXY_COUNT or None,
 }
+# Per user, all keys together, and per key; 0 for no limit. Both may have one of their own in the admin.
 API_RATE_PER_MINUTE = env.int("API_RATE_PER_MINUTE", default=600)
+API_RATE_PER_KEY_PER_MINUTE = env.int("API_RATE_PER_KEY_PER_MINUTE", default=0)
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "kieplatform API",

@@ -8,7 +8,7 @@ from django.utils.functional import lazy
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
-from generation import webhooks
+from generation import metrics, webhooks
 from kieplatform import health
 
 # Operators sign in where everybody does: the same limits on attempts, later the same second factor.
@@ -21,6 +21,7 @@ api_docs = csp_update({"style-src": [SELF, UNSAFE_INLINE]})(SpectacularSwaggerSp
 urlpatterns = [
     path("", include("generation.urls")),
     path("", include("billing.urls")),
+    path("", include("billing.payment_urls")),
     path("", include("accounts.urls")),
     path("accounts/", include("allauth.urls")),
     path("api/v1/", include("generation.api_urls")),
@@ -29,8 +30,10 @@ urlpatterns = [
     path("chat/", include("chat.page_urls")),
     path("kie/", webhooks.bell),
     path("kie/<str:token>/", webhooks.bell, name="bell"),
+    path("admin/money/", include("generation.admin_dashboard")),
     path("admin/", admin.site.urls),
     path("favicon.ico", RedirectView.as_view(url=lazy(static, str)("img/logo.svg"))),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
+    path("metrics", metrics.metrics, name="metrics"),
 ]

@@ -1,4 +1,4 @@
-"""The whole platform as a visitor meets it: web server, worker and KIE as processes, and a real browser."""
+"""The whole platform as a visitor meets it: web server, worker, KIE and Stripe as processes, and a real browser."""
 
 import socket
 from collections.abc import Iterator
@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.processes import Process, until
 from tests.simulator import Simulator
+from tests.stripe_simulator_process import StripeSimulator
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
@@ -22,8 +23,8 @@ HARMLESS = ("Failed to load resource", "htmx:afterRequest", "htmx:sendAbort", "h
 class Site:
     """A running platform with an empty database of its own."""
 
-    def __init__(self, directory: Path, kie: Simulator) -> None:
-        self.mail, self.kie = directory / "mail", kie
+    def __init__(self, directory: Path, kie: Simulator, stripe: StripeSimulator) -> None:
+        self.mail, self.kie, self.stripe = directory / "mail", kie, stripe
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
@@ -37,8 +38,12 @@ class Site:
             "KIE_UPLOAD_URL": kie.files,
             "KIE_API_KEY": kie.key,
             "DOWNLOAD_ALLOW_HOSTS": kie.files.removeprefix("http://"),
+            "STRIPE_SECRET_KEY": stripe.key,
+            "STRIPE_API_BASE": stripe.api,
+            "STRIPE_WEBHOOK_SECRET": stripe.webhook_secret,
             "WORKERS": "2",
         }
+        stripe.send_webhooks_to(f"{self.url}/stripe/webhook")
         for command in ("migrate", "createcachetable"):
             assert Process(self.environment, "manage.py", command).process.wait(60) == 0
         server = ["-m", "uvicorn", "kieplatform.asgi:application", "--port", str(port), "--log-level", "warning"]
@@ -65,9 +70,11 @@ class Site:
 @pytest.fixture(scope="package")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     kie = Simulator.start(key="browser-key", speed=2)
-    running = Site(tmp_path_factory.mktemp("site"), kie)
+    stripe = StripeSimulator.start(speed=2)
+    running = Site(tmp_path_factory.mktemp("site"), kie, stripe)
     yield running
     running.stop()
+    stripe.stop()
     kie.stop()
 
 

@@ -4,12 +4,14 @@ from typing import Any
 
 from allauth.account.models import EmailAddress
 from django.core.management.base import BaseCommand, CommandParser
+from django_q.tasks import async_task
 
 from accounts.errors import Refused
 from accounts.models import ApiKey, User
 from billing import ledger
 from billing.welcome import welcome
 from generation import lifecycle
+from kieplatform import demo_payment
 from kieplatform.env import DATA_DIR
 
 PASSWORD = "demo-password"  # noqa: S105
@@ -35,14 +37,19 @@ class Command(BaseCommand):
         parser.add_argument("--public-url", default="http://127.0.0.1:8000")
         parser.add_argument("--no-generations", action="store_false", dest="generations")
 
+        parser.add_argument("--payment", action="store_true", help="buy a pack at the Stripe simulator")
+
     def handle(self, *args: Any, **options: Any) -> None:
         user, new = person("demo@example.com")
         operator, _ = person("operator@example.com", is_staff=True, is_superuser=True)
         reseller, _ = person("reseller@example.com")
         ledger.top_up(user, 500_000, payment="demo:payment", note="A payment, for show")
         ledger.top_up(reseller, 2_000_000, payment="demo:reseller", note="A payment, for show")
+        demo_payment.offer()
         if new and options["generations"]:
             generate(user)
+        if new and options["payment"]:
+            async_task("kieplatform.demo_payment.buy", user.pk)
         url = options["public_url"]
         self.stdout.write(f"""
   kieplatform is starting at {url}
@@ -52,7 +59,8 @@ class Command(BaseCommand):
     a reseller   {reseller.email}  {PASSWORD}  (API: {url}/api/docs/)
                  API key {demo_key(reseller)}
 
-  The user has paid for 500 credits. Below, generations finish: what is charged, and what comes back when one fails.
+  The user has paid for 500 credits. Below, generations finish: what is charged, and what comes back when one fails;
+  and a pack of credits is bought. Under Balance you buy more: a simulator plays Stripe, its cards are on its page.
   A new account's confirmation code appears there too, in the e-mail that would be sent. Ctrl-C stops everything.
 """)
 
