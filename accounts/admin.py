@@ -11,7 +11,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
 
-from accounts.admin_buttons import Button, ButtonsAdmin, ReadOnlyAdmin, Section, admin_url
+from accounts import admin_audit  # noqa: F401
+from accounts.admin_buttons import Button, ButtonsAdmin, Confirmation, ReadOnlyAdmin, Section, admin_url
 from accounts.errors import Refused
 from accounts.models import ApiKey, User
 
@@ -44,6 +45,13 @@ class UserAdmin(ButtonsAdmin, DjangoUserAdmin):
     ordering = ["-date_joined", "-pk"]
     fieldsets = [
         (None, {"fields": ["email", "password", "first_name", "last_name"]}),
+        (
+            "Limits",
+            {
+                "fields": ["max_running", "requests_per_minute"],
+                "description": "Empty: what the settings say. 0: no limit. They hold for all keys together.",
+            },
+        ),
         ("Access", {"fields": ["is_active", "is_staff", "is_superuser", "groups", "user_permissions"]}),
         ("Dates", {"fields": ["last_login", "date_joined"]}),
     ]
@@ -83,14 +91,44 @@ def _revoke(request: HttpRequest, key: ApiKey, data: dict[str, Any]) -> str:
     return f"Revoked the API key kp_{key.prefix}_… of {key.user}."
 
 
+class LimitsForm(Confirmation):
+    """Limits of one key. Empty: what the settings say; 0: none but the user's."""
+
+    max_running = forms.IntegerField(
+        label="Open generations", min_value=0, max_value=1_000_000, required=False, help_text="At once, with this key."
+    )
+    requests_per_minute = forms.IntegerField(
+        label="Requests per minute", min_value=0, max_value=1_000_000, required=False
+    )
+
+
+def _limit(request: HttpRequest, key: ApiKey, data: dict[str, Any]) -> str:
+    limits = {name: data[name] for name in ("max_running", "requests_per_minute")}
+    ApiKey.objects.filter(pk=key.pk).update(**limits)
+    shown = ["none of its own" if value is None else str(value) for value in limits.values()]
+    return f"Limits of kp_{key.prefix}_…: open generations {shown[0]}, requests per minute {shown[1]}."
+
+
 @admin.register(ApiKey)
 class ApiKeyAdmin(ReadOnlyAdmin):
     list_display = ["name", "shown_prefix", "user", "status", "created_at", "last_used_at", "expires_at", "revoked_at"]
     list_filter = ["created_at", "revoked_at"]
     list_select_related = ["user"]
     search_fields = ["name", "prefix", "user__email"]
-    fields = ["user", "name", "shown_prefix", "status", "created_at", "last_used_at", "expires_at", "revoked_at"]
+    fields = [
+        *("user", "name", "shown_prefix", "status", "created_at", "last_used_at", "expires_at", "revoked_at"),
+        *("max_running", "requests_per_minute"),
+    ]
     buttons = (
+        Button(
+            "limits",
+            "Limits…",
+            "accounts.change_apikey",
+            _limit,
+            "Empty: what the settings say. 0: no limit but the user's.",
+            form=LimitsForm,
+            initial=lambda key: {"max_running": key.max_running, "requests_per_minute": key.requests_per_minute},
+        ),
         Button(
             "revoke",
             "Revoke",

@@ -1,13 +1,13 @@
-"""What operators type: credits as decimal strings, reasons, time zones."""
+"""What operators type: credits as decimal strings, reasons."""
 
+from datetime import date, datetime, time, timedelta
 from typing import Any
-from zoneinfo import available_timezones
 
 from django import forms
+from django.utils import timezone
 
 from accounts.admin_buttons import Confirmation
 from billing.amounts import format_credits, parse_credits
-from billing.models import Budget
 
 
 class CreditsField(forms.CharField):
@@ -35,9 +35,14 @@ class ReasonForm(Confirmation):
     reason = forms.CharField(max_length=300, help_text="For the books; operators can read it.")
 
 
+# What is booked stands in the customer's statement with its reason.
+SEEN = "For the books; the customer reads it in the statement."
+
+
 class GiftForm(ReasonForm):
     """An amount to give, more than nothing."""
 
+    reason = forms.CharField(max_length=300, help_text=SEEN)
     amount = CreditsField(label="Credits", help_text="Such as 12.5.")
     field_order = ["amount", "reason"]
 
@@ -48,9 +53,37 @@ class GiftForm(ReasonForm):
         return amount
 
 
+class GrantForm(GiftForm):
+    """A gift, which may end."""
+
+    last_day = forms.DateField(
+        label="Usable until",
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}),
+        help_text="The last day, in the platform's time zone. Empty: for ever.",
+    )
+    field_order = ["amount", "last_day", "reason"]
+
+    def clean_last_day(self) -> date | None:
+        day = self.cleaned_data["last_day"]
+        if day and day < timezone.localdate():
+            raise forms.ValidationError("This day is over.")
+        if day and day.year > 9000:
+            raise forms.ValidationError("This is too far away.")
+        return day
+
+    def clean(self) -> dict[str, Any]:
+        """Adds `expires_at`, the first moment at which the credits cannot be used any more."""
+        data = super().clean() or self.cleaned_data
+        day = data.get("last_day")
+        midnight = day and datetime.combine(day + timedelta(days=1), time())
+        return {**data, "expires_at": timezone.make_aware(midnight) if midnight else None}
+
+
 class CorrectionForm(ReasonForm):
     """An amount of either sign."""
 
+    reason = forms.CharField(max_length=300, help_text=SEEN)
     amount = CreditsField(label="Credits", help_text="Such as 12.5, or -12.5 to take credits away.")
     field_order = ["amount", "reason"]
 
@@ -58,26 +91,3 @@ class CorrectionForm(ReasonForm):
         if not self.cleaned_data["amount"]:
             raise forms.ValidationError("This must not be nothing.")
         return self.cleaned_data["amount"]
-
-
-class BudgetForm(forms.ModelForm):
-    daily_cap_millicredits = CreditsField(
-        label="Daily cap, in KIE credits", required=False, help_text="Such as 20000. Empty: no cap; use is counted."
-    )
-
-    class Meta:
-        model = Budget
-        fields = ["daily_cap_millicredits", "time_zone"]
-        help_texts = {"time_zone": "An IANA name, such as Europe/Berlin. A day starts at 00:00 there."}
-
-    def clean_daily_cap_millicredits(self) -> int | None:
-        cap = self.cleaned_data["daily_cap_millicredits"]
-        if cap is not None and cap < 0:
-            raise forms.ValidationError("This must not be negative.")
-        return cap
-
-    def clean_time_zone(self) -> str:
-        name = self.cleaned_data["time_zone"]
-        if name not in available_timezones():
-            raise forms.ValidationError(f"There is no time zone {name!r}; use an IANA name such as Europe/Berlin.")
-        return name

@@ -74,7 +74,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name": "audit log entry",
-                "verbose_name_plural": "audit log",
+                "verbose_name_plural": "audit log entries",
                 "indexes": [models.Index(fields=["subject", "object_id", "at"], name="audit_of_object")],
             },
         ),

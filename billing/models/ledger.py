@@ -83,6 +83,7 @@ class Entry(Buckets):
         indexes = [
             models.Index(fields=["wallet", "-created_at", "-id"], name="entry_statement"),
             models.Index(fields=["about"], name="entry_about"),
+            models.Index(fields=["created_at"], name="entry_created"),
         ]
         constraints = [
             models.CheckConstraint(condition=BALANCED, name="entry_balanced"),

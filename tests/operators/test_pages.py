@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts.admin_buttons import admin_url
 from accounts.models import ApiKey, User
-from billing import alerts, upstream
+from billing import alerts, breaker, upstream
 from billing.models import Alert, Breaker, Budget, Entry, UpstreamBalance, Wallet
 from generation.models import Exchange, Generation, ModelSwitch
 
@@ -125,7 +125,7 @@ def test_the_gauges_show_what_an_operator_must_know(office: Client, queued: Gene
     assert (before["Holds past their deadline"].value, before["Queued"].value) == ("0", "1")
     assert not before["Holds past their deadline"].wrong
     Generation.objects.update(deadline=timezone.now())
-    upstream.pause("no credits")
+    breaker.pause("no credits")
     upstream.record_balance(7_500)
     after = gauges()
     assert (after["Holds past their deadline"].value, after["Holds past their deadline"].wrong) == ("1", True)

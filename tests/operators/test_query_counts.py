@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from accounts.models import ApiKey, User
 from billing import ledger
+from billing.models import Budget
 from generation import lifecycle
 from generation.models import Generation
 from tests.operators.conftest import succeed
@@ -19,6 +20,7 @@ LISTS = [
     "accounts_apikey",
     "billing_wallet",
     "billing_entry",
+    "billing_budget",
     "generation_generation",
     "generation_modelswitch",
 ]
@@ -35,7 +37,9 @@ def queries(client: Client, url: str) -> int:
 def more_of_everything(number: int) -> None:
     user = User.objects.create_user(f"customer{number}@example.com")
     ledger.grant(user, 100_000, reason=f"test:{number}")
-    ApiKey.issue(user, "shop")
+    key, _ = ApiKey.issue(user, "shop")
+    for scope in (f"user:{user.pk}", f"key:{key.pk}"):
+        Budget.objects.create(scope=scope)
     for prompt in ("a fox", "a hen"):
         succeed(lifecycle.request(user, "google/nano-banana", {"prompt": prompt}))
 
