@@ -108,7 +108,6 @@ def rows(user: User, tasks: list[str]) -> None:
             price_millicredits=5_000,
             price_version="benchmark",
             cost_estimate_millicredits=4_000,
-            budget_day=now.date(),
             state=Generation.State.RUNNING,
             started_at=now,
             submit_by=now + timedelta(days=1),
