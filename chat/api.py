@@ -135,10 +135,13 @@ async def _chunks(call: Call, items: AsyncIterator[Piece | Ended], usage: bool) 
             for chunk in _ending(head, role, item, usage):
                 yield chunk
             return
+        chunks = []
         for said in item.said:
             choice = {"index": 0, "delta": role | _delta(said), "finish_reason": None}
-            yield edge.data(head | {"choices": [choice]})
+            chunks.append(edge.data(head | {"choices": [choice]}))
             role = {}
+        if chunks:
+            yield b"".join(chunks)
 
 
 def _delta(said: Said) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from accounts.errors import Refused
 from accounts.models import ApiKey, User
-from billing import upstream
+from billing import breaker, prices
 from chat import pictures, settling, threads
 from chat.settling import Ended, Heard
 from generation import catalog, lifecycle, offers, pricing, tokens
@@ -53,11 +53,10 @@ class Started:
 
 @dataclass(frozen=True)
 class Piece:
-    """What came in one go: what it says, and KIE's own event, or whole body, for those who speak its dialect."""
+    """What came in one go: what it says, and KIE's own events (name, data), or its whole body without a name."""
 
     said: list[Said]
-    name: str
-    data: Any
+    events: list[tuple[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,7 @@ async def answer(
 async def quote(user: User, model: str, messages: list[dict[str, Any]], *, effort: str | None = None) -> pricing.Quote:
     """What the reply to a conversation would be held at, the most it can cost. Raises Refused. Fetches its pictures."""
     ask = _checked(lambda: normal.ask({"messages": messages, "stream": True, "reasoning_effort": effort}))
-    return (await _prepare(model, lambda style, target: style.request(ask, target))).quote
+    return (await _prepare(user, model, lambda style, target: style.request(ask, target))).quote
 
 
 async def open(user: User, model: str, build: Build, *, api_key: ApiKey | None = None, native: bool = False) -> "Call":
@@ -112,7 +111,7 @@ async def open(user: User, model: str, build: Build, *, api_key: ApiKey | None =
 
     `native`: the caller needs KIE's own events, or its own body, in exactly the way it asked for them.
     """
-    call = Call(user, await _prepare(model, build), api_key, native)
+    call = Call(user, await _prepare(user, model, build), api_key, native)
     await call.begin()
     return call
 
@@ -120,8 +119,13 @@ async def open(user: User, model: str, build: Build, *, api_key: ApiKey | None =
 # Pricing
 
 
-async def _prepare(model: str, build: Build) -> Prepared:
-    entry = await threads.database(offers.find, model)
+def _offered(user: User, model: str) -> tuple[catalog.Entry, prices.Tariff]:
+    entry = offers.find(model)
+    return entry, prices.tariff(user.pk, entry.id)
+
+
+async def _prepare(user: User, model: str, build: Build) -> Prepared:
+    entry, tariff = await threads.database(_offered, user, model)
     if not entry.chat:
         raise Refused("unknown_model", f"{model!r} is no chat model.", status=404)
     style, target = dialect(entry.endpoint), Target(entry.id, entry.endpoint, entry.schema)
@@ -133,7 +137,7 @@ async def _prepare(model: str, build: Build) -> Prepared:
         body = style.pictures(request.json, found.__getitem__)
         request = Request(request.method, request.path, json=body)
     try:
-        priced = pricing.quote(entry, text, settings.PRICE_MARKUP, len(addresses))
+        priced = pricing.quote(entry, text, tariff, len(addresses))
     except pricing.Unpriced as error:
         raise Refused("not_for_sale", f"This combination is not for sale: {error}", status=400) from None
     return Prepared(entry, style, request, priced, _summary(text, len(addresses)))
@@ -236,7 +240,7 @@ class Call:
 
     def _admit(self) -> Generation:
         """Hold the credits, in the transaction that makes the row (R-BUD3, R-UP4)."""
-        if upstream.paused():
+        if not breaker.enter():
             message = "Chat is temporarily unavailable. Please try again later."
             raise Refused("temporarily_unavailable", message, status=503, retry_after_seconds=30)
         now, quote = timezone.now(), self.prepared.quote
@@ -285,22 +289,27 @@ class Call:
         if self._native and not streamed:
             raise Unknown("a stream came where a whole body was asked for")
         events = sse.Events()
-        for event in events.feed(head):
-            self._take(event)
+        self._take(events.feed(head))
         async for piece in pieces:
-            for event in events.feed(piece):
-                self._take(event)
-        for event in events.end():
-            self._take(event)
+            self._take(events.feed(piece))
+        self._take(events.end())
         if not self._reader.complete:
             raise Unknown("the stream broke off")
 
-    def _take(self, event: sse.Event) -> None:
-        if event.data == sse.DONE:
-            self._reader.complete = True
-            return
-        data = wire.parse(event.data)
-        self._hand_over(Piece(self._reader.event(data), event.name, data))
+    def _take(self, events: list[sse.Event]) -> None:
+        """Hand over together what came together: the busier the platform, the less each event costs."""
+        piece = Piece([], [])
+        try:
+            for event in events:
+                if event.data == sse.DONE:
+                    self._reader.complete = True
+                    continue
+                data = wire.parse(event.data)
+                piece.said.extend(self._reader.event(data))
+                piece.events.append((event.name, data))
+        finally:
+            if piece.events:
+                self._hand_over(piece)
 
     async def _read_body(self, status: int, head: bytes, pieces: AsyncIterator[bytes], streamed: bool) -> None:
         text = (head + b"".join([piece async for piece in pieces])).decode(errors="replace")
@@ -308,7 +317,7 @@ class Call:
         said = self._reader.body(answer)
         if self._native and streamed:
             raise Unknown("a whole body came where a stream was asked for")
-        self._hand_over(Piece(said, "", answer.body))
+        self._hand_over(Piece(said, [("", answer.body)]))
 
     def _hand_over(self, piece: Piece) -> None:
         self._delivered_bytes += sum(map(_length, piece.said))

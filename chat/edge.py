@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework.exceptions import AuthenticationFailed
 
-from accounts.api import KeyThrottle
+from accounts.api import THROTTLES
 from accounts.authentication import ApiKeyAuthentication
 from accounts.errors import Refused
 from accounts.models import ApiKey, User
@@ -94,11 +94,9 @@ def _caller(request: HttpRequest) -> Caller:
         raise Refused(str(error.get_codes()), str(error.detail), status=401) from None
     if found is None:
         raise Refused("not_authenticated", "Send your API key as `Authorization: Bearer kp_…`.", status=401)
-    throttle, asked = KeyThrottle(), SimpleNamespace(user=found[0])
-    if not throttle.allow_request(asked, None):  # type: ignore[arg-type]
-        seconds = max(1, round(throttle.wait() or 1))
-        message = f"More than {settings.API_RATE_PER_MINUTE} requests in a minute. Try again in {seconds} s."
-        raise Refused("throttled", message, status=429, retry_after_seconds=seconds)
+    asked = SimpleNamespace(user=found[0], auth=found[1], rate_limit={})
+    for throttle in THROTTLES:
+        throttle().allow_request(asked, None)  # type: ignore[arg-type]
     return Caller(*found, {name: str(value) for name, value in asked.rate_limit.items()})
 
 

@@ -97,7 +97,8 @@ async def _whole(call: Call, items: AsyncIterator[Piece | Ended]) -> HttpRespons
     async for item in items:
         if isinstance(item, Piece):
             # Gemini may answer with the chunks of a stream as a list; the last has the counts.
-            body = item.data[-1] if isinstance(item.data, list) else item.data
+            [(_, data)] = item.events
+            body = data[-1] if isinstance(data, list) else data
         elif item.error_code:
             raise edge.error_of(item)
         else:
@@ -106,19 +107,24 @@ async def _whole(call: Call, items: AsyncIterator[Piece | Ended]) -> HttpRespons
 
 
 async def _events(items: AsyncIterator[Piece | Ended], shape: Shape) -> AsyncIterator[bytes]:
-    last: Piece | None = None
+    last: tuple[str, Any] | None = None
     async for item in items:
         if isinstance(item, Piece):
-            if isinstance(item.data, dict) and item.data.get("type") in _LAST:
-                last = item
-            elif item.data is not None:
-                yield edge.data(without_cost(item.data), item.name)
+            chunks = []
+            for name, data in item.events:
+                if isinstance(data, dict) and data.get("type") in _LAST:
+                    last = name, data
+                elif data is not None:
+                    chunks.append(edge.data(without_cost(data), name))
+            if chunks:
+                yield b"".join(chunks)
         elif item.error_code:
             name = "error" if shape is anthropic else ""
             yield edge.data(shape(edge.error_of(item)), name)
         elif last is not None:
             cost = {"credits_charged": format_credits(item.charged_millicredits)}
-            yield edge.data(without_cost(last.data) | cost, last.name)
+            name, data = last
+            yield edge.data(without_cost(data) | cost, name)
 
 
 def without_cost(data: Any) -> Any:

@@ -73,7 +73,7 @@ def _page(
     edited = None if draft else _edited(rows, request.GET.get("edit", ""))
     if edited:
         draft = Draft(edited.text, "", tuple(edited.attachments), edited.effort)
-    found = showing.choices()
+    found = showing.choices(request.user)
     wanted = [draft.model if draft else "", request.GET.get("model", ""), thread.model if thread else ""]
     shown = _list(request) | {
         "conversation": thread,

@@ -2,10 +2,7 @@
 
 from dataclasses import dataclass
 
-from django.utils import timezone
-
-from billing import alerts, ledger
-from billing.amounts import format_credits
+from billing import ledger
 from generation import catalog, gateway, lifecycle, messages, pricing, tokens, trouble
 from generation.kie.errors import KieError, Rejected, Unavailable
 from generation.kie.families import failures
@@ -14,6 +11,7 @@ from generation.kie.streams import TimedOut
 from generation.models import Generation
 
 State = Generation.State
+CostSource = Generation.CostSource
 INTERRUPTED = "interrupted"
 INTERNAL = "internal"
 
@@ -85,26 +83,13 @@ def _cost(entry: catalog.Entry, heard: Heard, usage: tokens.Usage) -> int | None
 
 
 def _charged(generation: Generation, heard: Heard, usage: tokens.Usage, cost: int) -> Ended:
-    estimated = heard.cost_millicredits is None and not (heard.usage and heard.usage.output)
     why = "answered" if heard.error is None else "broke off after part of the reply"
-    if estimated:
-        why += ", cost estimated from its length"
-    if not lifecycle.finish(generation, State.SUCCEEDED, why, cost=cost):
-        lifecycle.book_cost(generation, cost)
-    _alert(generation, heard, cost)
+    source = CostSource.REPORTED if heard.cost_millicredits is not None else CostSource.ESTIMATED
+    if source == CostSource.ESTIMATED:
+        why += f", cost estimated from its {'tokens' if heard.usage and heard.usage.output else 'length'}"
+    if not lifecycle.finish(generation, State.SUCCEEDED, why, cost=cost, source=source):
+        lifecycle.book_cost(generation, cost, source)
     return _ended(generation, heard, usage, INTERRUPTED if heard.error else "")
-
-
-def _alert(generation: Generation, heard: Heard, cost: int) -> None:
-    """A paid call without a cost, or dearer than its bound, is a hole in the pocket (R-PR1, R-PR2)."""
-    about = f"{generation.model}:{timezone.now():%Y-%m-%d}"
-    if heard.error is None and not heard.cost_millicredits:
-        alerts.tell(
-            f"chat-cost:{about}", f"KIE reports no cost for {generation.model}; {format_credits(cost)} assumed."
-        )
-    if cost > generation.cost_estimate_millicredits:
-        most = format_credits(generation.cost_estimate_millicredits)
-        alerts.tell(f"chat-bound:{about}", f"{generation.model} cost {format_credits(cost)}; {most} was the bound.")
 
 
 def _failed(generation: Generation, heard: Heard) -> Ended:

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.template.loader import render_to_string
 from django.utils.dateparse import parse_datetime
 from django.utils.safestring import SafeString
 
 from accounts.models import User
-from billing import ledger
+from billing import ledger, prices
 from billing.amounts import format_credits
 from billing.models import Wallet
 from chat import conversations, markdown
@@ -38,12 +37,12 @@ class Choice:
     price: str
 
 
-def choices() -> list[Choice]:
-    """Every chat model that is for sale, by vendor and title."""
-    offered = offers.enabled()
+def choices(user: User) -> list[Choice]:
+    """Every chat model that is for sale, with what the user pays, by vendor and title."""
+    offered, tariffs = offers.enabled(), prices.tariffs(user.pk)
     entries = [entry for entry in catalog.all() if entry.chat and offered[entry.id]]
     return [
-        Choice(entry.id, entry.title, entry.vendor, pricing.describe(entry, settings.PRICE_MARKUP)) for entry in entries
+        Choice(entry.id, entry.title, entry.vendor, pricing.describe(entry, tariffs.of(entry.id))) for entry in entries
     ]
 
 
