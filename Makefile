@@ -12,7 +12,7 @@ test: $(VENV)/development
 	@sh scripts/provision.sh
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 	$(BIN)/python scripts/with_postgres.py $(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser" \
-		--ignore tests/kie_simulator --ignore tests/project
+		--ignore tests/kie_simulator --ignore tests/stripe_simulator --ignore tests/project
 
 check: $(VENV)/development
 	$(BIN)/ruff check .

@@ -1,25 +1,29 @@
-"""Wallets and the ledger to read, with buttons for what operators may book; budgets, the breaker, alerts."""
+"""Wallets and the ledger to read, with buttons for what operators may book."""
 
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import format_html
 
 from accounts.admin import UserAdmin
-from accounts.admin_buttons import Button, ButtonsAdmin, ReadOnlyAdmin, Section, admin_url
-from accounts.errors import Refused
+from accounts.admin_buttons import ReadOnlyAdmin, Section, admin_url
 from accounts.models import User
-from billing import admin_money, budgets, upstream
-from billing.admin_forms import BudgetForm, ReasonForm
+from billing import (  # noqa: F401
+    admin_alerts,
+    admin_breaker,
+    admin_grants,
+    admin_lots,
+    admin_money,
+    admin_payments,
+    admin_prices,
+)
 from billing.amounts import format_credits
-from billing.models import BUCKETS, Alert, Breaker, Budget, BudgetDay, Entry, UpstreamBalance, Wallet
+from billing.models import BUCKETS, Entry, Wallet
 
 SHOWN_ENTRIES = 20
-SHOWN_DAYS = 31
 
 
 def amount(name: str, description: str = "") -> Any:
@@ -110,130 +114,8 @@ class EntryAdmin(ReadOnlyAdmin):
     def after(self, entry: Entry) -> str:
         return format_credits(admin_money.before_and_after(entry)[1])
 
-
-@admin.register(Budget)
-class BudgetAdmin(ButtonsAdmin):
-    """Caps are set here; the days of use are counted by the verbs alone."""
-
-    form = BudgetForm
-    list_display = ["scope", amount("daily_cap_millicredits", "daily cap (KIE credits)"), "time_zone", "used", "frees"]
-    fields = ["scope", "daily_cap_millicredits", "time_zone", "used", "frees"]
-    readonly_fields = ["scope", "used", "frees"]
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    @admin.display(description="used today (KIE credits)")
-    def used(self, budget: Budget) -> str:
-        today = budgets.local_day(budget.time_zone, timezone.now())
-        day = BudgetDay.objects.filter(budget=budget, day=today).first()
-        return format_credits(day.used_millicredits if day else 0)
-
-    @admin.display(description="frees at")
-    def frees(self, budget: Budget) -> str:
-        return f"{budgets.frees_at(budget.time_zone, timezone.now()):%Y-%m-%d %H:%M %Z}"
-
-    def sections(self, request: HttpRequest, obj: Budget) -> list[Section]:
-        days = obj.days.order_by("-day")[:SHOWN_DAYS]
-        rows = [[day.day, format_credits(day.used_millicredits)] for day in days]
-        return [Section("Days", ["Local day", "Used (KIE credits)"], rows)]
-
-
-def _pause(request: HttpRequest, breaker: Breaker, data: dict[str, Any]) -> str:
-    upstream.pause(f"by {request.user}: {data['reason']}", cause=Breaker.Cause.OPERATOR)
-    return f"Paused submission to KIE: {data['reason']}"
-
-
-def _resume(request: HttpRequest, breaker: Breaker, data: dict[str, Any]) -> str:
-    if not upstream.resume():
-        raise Refused("not_paused", "Submission to KIE is not paused.", status=409)
-    return "Resumed submission to KIE."
-
-
-@admin.register(Breaker)
-class BreakerAdmin(ReadOnlyAdmin):
-    """There is one breaker, so its list is its page; its row appears with the first pause."""
-
-    readonly_fields = ("state", "reason", "opened_at", "retry_at")
-    fields = readonly_fields
-    buttons = (
-        Button(
-            "pause",
-            "Pause…",
-            "billing.change_breaker",
-            _pause,
-            "Nothing is submitted until someone resumes, or KIE's balance is read as sufficient. Work stays queued:",
-            form=ReasonForm,
-            shown=lambda breaker: breaker.opened_at is None or breaker.retry_at is not None,
-        ),
-        Button(
-            "resume",
-            "Resume",
-            "billing.change_breaker",
-            _resume,
-            "Queued work is submitted again:",
-            shown=lambda breaker: breaker.opened_at is not None,
-        ),
-    )
-
-    @admin.display(description="submission")
-    def state(self, breaker: Breaker) -> str:
-        return "paused" if upstream.paused() else "running"
-
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Breaker | None:
-        missing = Breaker(name=upstream.KIE) if object_id == upstream.KIE else None
-        return super().get_object(request, object_id, from_field) or missing
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict | None = None) -> HttpResponse:
-        return HttpResponseRedirect(admin_url(Breaker(name=upstream.KIE)))
-
-
-class AcknowledgedFilter(admin.SimpleListFilter):
-    title = "acknowledged"
-    parameter_name = "acknowledged"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("no", "No"), ("yes", "Yes")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        return queryset.filter(acknowledged_at__isnull=self.value() == "no") if self.value() else queryset
-
-
-def _acknowledge(request: HttpRequest, alert: Alert, data: dict[str, Any]) -> str:
-    if not Alert.objects.filter(pk=alert.pk, acknowledged_at=None).update(acknowledged_at=timezone.now()):
-        raise Refused("already_acknowledged", "This alert was acknowledged before.", status=409)
-    return "Acknowledged."
-
-
-@admin.register(Alert)
-class AlertAdmin(ReadOnlyAdmin):
-    list_display = ["key", "message", "raised_at", "acknowledged_at"]
-    list_filter = [AcknowledgedFilter, "raised_at"]
-    search_fields = ["key", "message"]
-    ordering = ["-raised_at"]
-    buttons = (
-        Button(
-            "acknowledge",
-            "Acknowledge",
-            "billing.change_alert",
-            _acknowledge,
-            "Someone knows, and looks after it:",
-            shown=lambda alert: alert.acknowledged_at is None,
-            bulk=True,
-        ),
-    )
-
-
-@admin.register(UpstreamBalance)
-class UpstreamBalanceAdmin(ReadOnlyAdmin):
-    list_display = ["read_at", amount("millicredits", "KIE credits")]
-    list_filter = ["read_at"]
-    ordering = ["-read_at"]
-    readonly_fields = ("read_at", amount("millicredits", "KIE credits"))
-    fields = readonly_fields
+    def sections(self, request: HttpRequest, obj: Entry) -> list[Section]:
+        return [admin_money.trail(obj)] if obj.kind in ("grant", "adjust") else []
 
 
 admin.site.unregister(User)
@@ -241,11 +123,11 @@ admin.site.unregister(User)
 
 @admin.register(User)
 class CustomerAdmin(UserAdmin):
-    """A user with a wallet: accounts knows nothing of money, so the money is added here."""
+    """A user with a wallet and a price group: accounts knows nothing of money, so the money is added here."""
 
     list_display = [*UserAdmin.list_display, "available", "held"]
     list_select_related = ["wallet"]
-    buttons = admin_money.BUTTONS
+    buttons = (*admin_money.BUTTONS, *admin_prices.BUTTONS)
 
     @admin.display(description="available", ordering="wallet__available")
     def available(self, user: User) -> str | None:
@@ -260,4 +142,5 @@ class CustomerAdmin(UserAdmin):
         if hasattr(obj, "wallet"):
             link = format_html('<a href="{}">Wallet</a>', admin_url(obj.wallet))
             rows = [[link, *(format_credits(getattr(obj.wallet, name)) for name in BUCKETS[1:])]]
-        return [Section("Wallet", ["", *BUCKETS[1:]], rows), *super().sections(request, obj)]
+        wallet = Section("Wallet", ["", *BUCKETS[1:]], rows)
+        return [wallet, admin_prices.section(obj), *super().sections(request, obj)]

@@ -7,12 +7,18 @@ Every check is one statement over whole tables and yields one line per violation
 # ruff: noqa: S608 - what is put into the statements are names of columns.
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 from django.db import connection
+from django.utils import timezone
 
+from billing.minor import credits_left
 from billing.models import BUCKETS
 
 Check = Callable[[], Iterator[str]]
+
+# The task that looks at payments runs every minute.
+PAYMENT_LOOK_LATE = timedelta(hours=1)
 
 # What is owed counts against the others.
 _TOTAL = " + ".join(BUCKETS).replace("+ owed", "- owed")
@@ -134,6 +140,58 @@ def refunds_are_covered_by_charges() -> Iterator[str]:
         yield f"{about or 'no job'}: {refunded} were refunded, {charged} charged"
 
 
+# What was credited: promised less what went back.
+_CREDITED = "p.state IN ('paid', 'refunded', 'disputed', 'lost')"
+
+
+def payments_have_one_effect() -> Iterator[str]:
+    """Invariant 7: what a payment credited in all is what it promised, less what was refunded or lost in disputes."""
+    sql = f"""
+        SELECT p.id, p.state, CASE WHEN {_CREDITED} THEN p.credits_millicredits ELSE 0 END,
+            p.paid_minor, p.refunded_minor + p.lost_minor, COUNT(e.id), COALESCE(-SUM(e.outside), 0)
+        FROM billing_payment p
+        LEFT JOIN billing_paymententry l ON l.payment_id = p.id LEFT JOIN billing_entry e ON e.id = l.entry_id
+        GROUP BY p.id, p.state, p.credits_millicredits, p.paid_minor, p.refunded_minor, p.lost_minor
+        HAVING COALESCE(-SUM(e.outside), 0) <> CASE WHEN {_CREDITED} THEN p.credits_millicredits ELSE 0 END
+            OR p.refunded_minor + p.lost_minor > 0
+    """
+    for payment, state, promised, paid, gone, entries, net in rows(sql):
+        if net != (due := credits_left(promised, paid, gone)):
+            yield f"payment {payment} ({state}) has credited {net} in {entries} entries, {due} are due"
+
+
+def refunds_and_disputes_are_counted() -> Iterator[str]:
+    """Invariant 7: what a payment says was refunded and lost is what its refunds and disputes add up to."""
+    sql = """
+        SELECT p.id, p.refunded_minor, p.lost_minor, COALESCE(r.total, 0), COALESCE(d.total, 0) FROM billing_payment p
+        LEFT JOIN (SELECT payment_id, SUM(amount_minor) AS total FROM billing_paymentrefund
+            WHERE refund_id IS NOT NULL AND state IN ('pending', 'done') GROUP BY payment_id) r ON r.payment_id = p.id
+        LEFT JOIN (SELECT payment_id, SUM(amount_minor) AS total FROM billing_paymentdispute
+            WHERE state = 'lost' GROUP BY payment_id) d ON d.payment_id = p.id
+        WHERE p.refunded_minor <> COALESCE(r.total, 0) OR p.lost_minor <> COALESCE(d.total, 0)
+    """
+    for payment, refunded, lost, refunds, disputes in rows(sql):
+        yield f"payment {payment}: {refunded} refunded, {lost} lost; its rows say {refunds} and {disputes}"
+
+
+def entries_of_payments_belong_to_one() -> Iterator[str]:
+    """Invariant 7: no credits came from Stripe, or went back there, without a payment."""
+    sql = """
+        SELECT e.key FROM billing_entry e LEFT JOIN billing_paymententry l ON l.entry_id = e.id
+        WHERE e.kind IN ('top_up', 'reversal') AND e.key LIKE 'stripe:%%' AND l.id IS NULL
+    """
+    for (key,) in rows(sql):
+        yield f"entry {key} belongs to no payment"
+
+
+def payments_are_looked_at_in_time() -> Iterator[str]:
+    """Invariant 11: no payment waits for being looked at long after its time has come."""
+    sql = "SELECT id, state, check_at FROM billing_payment WHERE check_at < %s"
+    limit = connection.ops.adapt_datetimefield_value(timezone.now() - PAYMENT_LOOK_LATE)
+    for payment, state, check_at in rows(sql, (limit,)):
+        yield f"payment {payment} is {state} and was to be looked at {check_at}"
+
+
 CHECKS: list[tuple[int, Check]] = [
     (1, entries_add_up_to_zero),
     (1, wallets_equal_their_entries),
@@ -144,4 +202,8 @@ CHECKS: list[tuple[int, Check]] = [
     (4, settlements_share_out_what_was_held),
     (4, charges_are_paid_by_lots),
     (4, refunds_are_covered_by_charges),
+    (7, payments_have_one_effect),
+    (7, refunds_and_disputes_are_counted),
+    (7, entries_of_payments_belong_to_one),
+    (11, payments_are_looked_at_in_time),
 ]

@@ -19,11 +19,17 @@ from billing.admin_forms import ReasonForm
 from billing.amounts import format_credits
 from billing.models import Entry
 from generation import (
+    admin_budgets,  # noqa: F401
     admin_buttons,
     admin_catalogue,
     admin_changes,
+    admin_dashboard,  # noqa: F401
+    admin_exports,  # noqa: F401
     admin_gauges,
+    admin_incidents,  # noqa: F401
+    admin_prices,  # noqa: F401
     admin_proposals,
+    admin_upstream,  # noqa: F401
     catalog,
     files,
     offers,
@@ -60,7 +66,7 @@ class GenerationAdmin(ReadOnlyAdmin):
         *("short_id", "user", "model", "state", "age"),
         amount("price_millicredits", "price"),
         "charged",
-        amount("cost_millicredits", "cost (KIE)"),
+        "cost",
         "created",
     ]
     list_filter = ["state", OverdueFilter, "kind", "created_at"]
@@ -81,7 +87,7 @@ class GenerationAdmin(ReadOnlyAdmin):
                     "price_version",
                     amount("cost_estimate_millicredits", "estimated cost (KIE credits)"),
                     amount("cost_millicredits", "actual cost (KIE credits)"),
-                    "budget_day",
+                    "cost_source",
                 ]
             },
         ),
@@ -115,6 +121,14 @@ class GenerationAdmin(ReadOnlyAdmin):
         refunded = generation.receipt.refunded
         note = f", refunded {format_credits(refunded)}" if refunded else ""
         return format_credits(generation.receipt.charged) + note
+
+    @admin.display(description="cost (KIE)", ordering="cost_millicredits")
+    def cost(self, generation: Generation) -> str | None:
+        """The actual cost; one that we only estimate is marked."""
+        if generation.cost_millicredits is None:
+            return None
+        about = "≈ " if generation.cost_source == Generation.CostSource.ESTIMATED else ""
+        return about + format_credits(generation.cost_millicredits)
 
     @admin.display(description="created", ordering="created_at")
     def created(self, generation: Generation) -> str:

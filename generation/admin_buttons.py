@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django import forms
 from django.http import HttpRequest
 
 from accounts import idempotency
@@ -10,6 +11,7 @@ from accounts.errors import Refused
 from billing import ledger
 from billing.admin_forms import GiftForm
 from billing.admin_money import PERMISSION, booked, once
+from billing.amounts import format_credits
 from generation import lifecycle
 from generation.models import Generation
 
@@ -42,6 +44,22 @@ def _refund(request: HttpRequest, generation: Generation, data: dict[str, Any]) 
     key = f"refund:{about}"
     entry = once(key, lambda: ledger.refund(about, data["amount"], note=note, author=author))
     return booked(entry, "Refunded")
+
+
+def _enter_cost(request: HttpRequest, generation: Generation, data: dict[str, Any]) -> str:
+    before = generation.cost_millicredits
+    lifecycle.enter_cost(generation, data["amount"], by=str(request.user))
+    known = "nothing was" if before is None else f"{format_credits(before)} were"
+    return f"Its cost is {format_credits(data['amount'])} KIE credits; {known} booked before. {data['reason']}"
+
+
+class CostForm(GiftForm):
+    """What KIE's own log says, which may be nothing."""
+
+    def clean_amount(self) -> int:
+        if self.cleaned_data["amount"] < 0:
+            raise forms.ValidationError("This must not be negative.")
+        return self.cleaned_data["amount"]
 
 
 def _receipt(generation: Generation) -> ledger.Receipt:
@@ -89,5 +107,15 @@ BUTTONS = (
         form=GiftForm,
         initial=lambda generation: {"amount": _receipt(generation).charged},
         shown=_refundable,
+    ),
+    Button(
+        "cost",
+        "Enter KIE's cost…",
+        CHANGE,
+        _enter_cost,
+        "Our books say from now on that KIE charged so much for:",
+        form=CostForm,
+        initial=lambda generation: {"amount": generation.cost_millicredits},
+        shown=lambda generation: generation.terminal,
     ),
 )

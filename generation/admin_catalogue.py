@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.conf import settings
-
+from billing import prices
 from generation import catalog, offers, pricing
 from generation.catalog_models import Listing
 from generation.models import ModelSwitch
@@ -39,10 +38,11 @@ def rows(q: str = "", vendor: str = "", kind: str = "", status: str = "", on: st
     enabled = offers.enabled()
     reasons = dict(ModelSwitch.objects.values_list("model", "reason"))
     rates = dict(Listing.objects.values_list("model", "success_rate"))
+    tariffs = prices.tariffs()
     return [
         Row(
             entry=entry,
-            price=pricing.describe(entry, settings.PRICE_MARKUP),
+            price=pricing.describe(entry, tariffs.of(entry.id)),
             statuses=statuses(entry),
             sellable=offers.sellable(entry),
             enabled=enabled[entry.id],

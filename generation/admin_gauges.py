@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.timesince import timesince
 
-from billing import upstream
+from billing import breaker
 from billing.amounts import format_credits
 from billing.models import Alert, UpstreamBalance
 from generation.models import Generation, Heartbeat
@@ -26,7 +26,7 @@ class Gauge:
 def read() -> list[Gauge]:
     """All gauges, in five queries."""
     alerts = Alert.objects.filter(acknowledged_at=None).count()
-    paused = upstream.paused()
+    paused = breaker.paused()
     return [
         *_open(),
         Gauge("Submission", "paused" if paused else "running", reverse("admin:billing_breaker_changelist"), paused),

@@ -4,10 +4,10 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.utils import timezone
 
 from accounts.admin_buttons import Confirmation
+from billing import prices
 from billing.amounts import format_credits
 from generation import admin_proposals, catalog_changes, catalog_patches, catalog_prices, exact_json
 from generation.catalog_models import CatalogueProposal
@@ -117,7 +117,7 @@ class PatchForm(Confirmation):
         return (admin_proposals.numbers(self.proposal, price) if self.proposal else None) or {}
 
     def _effects(self, price: Price) -> list[Effect]:
-        return catalog_prices.effects(price, self._numbers(price) or None, settings.PRICE_MARKUP)
+        return catalog_prices.effects(price, self._numbers(price) or None, prices.tariff(None, self.model))
 
     def chosen_price(self, data: dict[str, Any]) -> Price | None:
         if data.get("price_json"):

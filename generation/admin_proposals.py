@@ -3,13 +3,13 @@
 from fractions import Fraction
 from typing import Any
 
-from django.conf import settings
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.timesince import timesince
 
 from accounts.admin_buttons import Section
+from billing import prices
 from billing.amounts import format_credits
 from generation import catalog, catalog_patches, catalog_prices, exact_json
 from generation.admin_gauges import Gauge
@@ -62,7 +62,7 @@ def effects(proposal: CatalogueProposal) -> list[Effect]:
     entry = entry_of(proposal)
     if proposal.kind != Kind.PRICE or entry is None or entry.price is None:
         return []
-    return catalog_prices.effects(entry.price, numbers(proposal, entry.price), settings.PRICE_MARKUP)
+    return catalog_prices.effects(entry.price, numbers(proposal, entry.price), prices.tariff(None, entry.id))
 
 
 def worst(proposal: CatalogueProposal) -> str:

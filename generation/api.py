@@ -4,7 +4,6 @@ import json
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db.models import F, Prefetch, QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
@@ -16,7 +15,7 @@ from rest_framework.response import Response
 from accounts.api import ApiView, Pages, key_of, user_of
 from accounts.errors import Refused
 from accounts.idempotency import idempotent
-from billing import ledger
+from billing import currency, ledger, lots, prices
 from billing.amounts import format_credits, parse_credits
 from generation import catalog, lifecycle, offers, pricing
 from generation.api_results import FollowUpOut, ResultOut, follow_ups, listed
@@ -48,6 +47,14 @@ class CreditsField(serializers.Field):
 # Models
 
 
+@extend_schema_field({"type": "string", "format": "decimal", "examples": ["0.0625"]})
+class MoneyField(serializers.Field):
+    """What credits are worth in the site's currency, as an exact decimal string; millicredits inside."""
+
+    def to_representation(self, value: int) -> str:
+        return currency.exact(value)
+
+
 class ModelOut(serializers.Serializer):
     id = serializers.CharField()
     title = serializers.CharField()
@@ -58,7 +65,16 @@ class ModelOut(serializers.Serializer):
     status = serializers.SerializerMethodField(help_text="on or off")
 
     def get_price(self, entry: catalog.Entry) -> str:
-        return pricing.describe(entry, settings.PRICE_MARKUP)
+        return pricing.describe(entry, self.context["tariffs"].of(entry.id))
+
+    def get_price_in_currency(self, entry: catalog.Entry) -> str:
+        return pricing.describe(entry, self.context["tariffs"].of(entry.id), money=True)
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        """With the price in the site's currency, named by it: `price_usd`."""
+        words = "The same in the site's currency, rounded"
+        money = serializers.SerializerMethodField(method_name="get_price_in_currency", help_text=words)
+        return {**super().get_fields(), currency.field("price"): money}
 
     def get_status(self, entry: catalog.Entry) -> str:
         return "on" if self.context["enabled"][entry.id] else "off"
@@ -75,7 +91,7 @@ class Models(ApiView):
         """Every model of the catalogue, with its price and whether it is offered."""
         wanted = {"modality": request.query_params.get("kind"), "vendor": request.query_params.get("vendor")}
         entries = [e for e in catalog.all() if all(v in (None, getattr(e, k)) for k, v in wanted.items())]
-        return Response(ModelOut(entries, many=True, context={"enabled": offers.enabled()}).data)
+        return Response(ModelOut(entries, many=True, context=_offers(request)).data)
 
 
 class Model(ApiView):
@@ -86,7 +102,12 @@ class Model(ApiView):
             entry = catalog.get(model)
         except catalog.UnknownModel:
             raise Refused("unknown_model", f"There is no model {model!r}.", status=404) from None
-        return Response(ModelDetailOut(entry, context={"enabled": offers.enabled()}).data)
+        return Response(ModelDetailOut(entry, context=_offers(request)).data)
+
+
+def _offers(request: Request) -> dict[str, Any]:
+    """What is for sale, and for how much to the caller."""
+    return {"enabled": offers.enabled(), "tariffs": prices.tariffs(user_of(request).pk)}
 
 
 # Quotes
@@ -103,6 +124,10 @@ class QuoteOut(serializers.Serializer):
     exact = serializers.BooleanField(help_text="false: the price is an upper bound, what is not used is returned")
     input = serializers.JSONField(help_text="The normalised input that is priced and sent")
     expires_at = serializers.DateTimeField()
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        """With the price in the site's currency, named by it: `price_usd`."""
+        return {**super().get_fields(), currency.field("price"): MoneyField(source="price")}
 
 
 class Quotes(ApiView):
@@ -128,6 +153,9 @@ class GenerationIn(QuoteIn):
     quote = serializers.CharField(required=False, help_text="From POST /quotes; its price binds")
     max_price = CreditsField(required=False, help_text="Refuse rather than charge more than this")
     metadata = serializers.DictField(required=False, help_text="Yours; given back unchanged")
+    allow_duplicate = serializers.BooleanField(
+        required=False, help_text="true: buy it even if exactly this was requested a moment ago"
+    )
 
     def validate_metadata(self, value: dict[str, Any]) -> dict[str, Any]:
         """Small, and storable: PostgreSQL takes neither NUL nor half of a surrogate pair."""
@@ -184,21 +212,49 @@ class GenerationOut(serializers.Serializer):
         return dict(ErrorOut(generation).data) if generation.error_code else None
 
 
+class PaidByOut(serializers.Serializer):
+    lot = serializers.IntegerField(source="pk")
+    source = serializers.CharField()  # type: ignore[assignment]
+    amount = CreditsField(help_text="How much of the charge it paid, before any refund")
+    expires_at = serializers.DateTimeField(allow_null=True)
+
+
 class ReceiptOut(serializers.Serializer):
-    price = CreditsField(source="generation.price_millicredits")
-    price_version = serializers.CharField(source="generation.price_version")
+    generation = serializers.UUIDField(source="generation.pk")
+    model = serializers.CharField(source="generation.model")
+    state = serializers.CharField(source="generation.state")
+    price = CreditsField(source="generation.price_millicredits", help_text="What was quoted")
+    price_exact = serializers.BooleanField(source="generation.price_exact", help_text="false: an upper bound")
+    price_version = serializers.SerializerMethodField(help_text="Which prices these are: KIE's, and our price list")
     held = CreditsField()
     charged = CreditsField()
     returned = CreditsField(help_text="Of the hold, when it ended")
     refunded = CreditsField(help_text="By an operator, later")
+    paid = CreditsField(help_text="charged − refunded")
+    lots = PaidByOut(many=True, help_text="What of your credits paid the charge")
+    requested_at = serializers.DateTimeField(source="generation.created_at")
+    submitted_at = serializers.DateTimeField(source="generation.started_at", allow_null=True)
+    finished_at = serializers.DateTimeField(source="generation.finished_at", allow_null=True)
+    refund_by = serializers.SerializerMethodField(help_text="When the credits are returned if nothing else happens")
     events = serializers.JSONField()
+
+    def get_refund_by(self, receipt: dict[str, Any]) -> str | None:
+        generation = receipt["generation"]
+        return None if generation.terminal else generation.deadline.isoformat()
+
+    def get_price_version(self, receipt: dict[str, Any]) -> str:
+        return pricing.shown_version(receipt["generation"].price_version)
 
 
 class Generations(ApiView):
     @extend_schema(request=GenerationIn, responses={202: GenerationOut}, parameters=[IDEMPOTENCY_KEY])
     @idempotent
     def post(self, request: Request) -> Response:
-        """Request a generation. The credits are held now, and charged when the result is stored."""
+        """Request a generation. The credits are held now, and charged when the result is stored.
+
+        What was requested a moment ago, exactly so, is answered with that generation and `Duplicate-Request: true`,
+        unless `allow_duplicate` or an `Idempotency-Key` says that it is another one.
+        """
         asked = _parse(GenerationIn, request)
         generation = lifecycle.request(
             user_of(request),
@@ -208,10 +264,12 @@ class Generations(ApiView):
             quote_token=asked.get("quote", ""),
             max_price=asked.get("max_price"),
             metadata=asked.get("metadata"),
+            allow_duplicate=asked.get("allow_duplicate", False) or "Idempotency-Key" in request.headers,
         )
-        return Response(
-            represent_new(generation), status=202, headers={"Location": f"/api/v1/generations/{generation.pk}"}
-        )
+        headers = {"Location": f"/api/v1/generations/{generation.pk}"}
+        if generation.duplicate:
+            return Response(represent([generation])[0], status=202, headers={**headers, "Duplicate-Request": "true"})
+        return Response(represent_new(generation), status=202, headers=headers)
 
     @extend_schema(
         responses=GenerationOut(many=True),
@@ -250,12 +308,14 @@ class Cancel(ApiView):
 class Receipt(ApiView):
     @extend_schema(responses=ReceiptOut)
     def get(self, request: Request, pk: UUID) -> Response:
-        """What was quoted, held, charged and returned, and when."""
+        """What was quoted, held, charged and returned, which of your credits paid, and when (R-UX1)."""
         generation = get_object_or_404(_visible(request), pk=pk)
         receipt = ledger.receipts([generation.about])[generation.about]
         steps = generation.events.exclude(state_to=F("state_from"))
         events = [{"at": event.at.isoformat(), "state": event.state_to} for event in steps]
-        return Response(ReceiptOut({**vars(receipt), "generation": generation, "events": events}).data)
+        paid_by = [{**vars(lot), "pk": lot.pk, "amount": amount} for lot, amount in lots.paid_by(generation.about)]
+        body = {**vars(receipt), "paid": receipt.charged - receipt.refunded, "lots": paid_by, "events": events}
+        return Response(ReceiptOut(body | {"generation": generation}).data)
 
 
 def represent(generations: list[Generation]) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@ from django.urls import path
 from drf_spectacular.views import SpectacularAPIView
 
 from billing import api as billing
-from generation import api, api_files
+from generation import api, api_files, api_usage
 
 urlpatterns = [
     path("models", api.Models.as_view()),
@@ -16,5 +16,8 @@ urlpatterns = [
     path("files/<uuid:pk>", api_files.File.as_view()),
     path("balance", billing.Balance.as_view()),
     path("entries", billing.Entries.as_view()),
+    path("lots", billing.Lots.as_view()),
+    path("lots/<int:pk>/changes", billing.LotChanges.as_view()),
+    path("usage", api_usage.Usage.as_view()),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
 ]

@@ -10,7 +10,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from generation import pricing
-from generation.pricing import MILLI
+from generation.pricing import MILLI, Tariff
 
 Path = tuple[str | int, ...]
 Price = dict[str, Any]
@@ -185,16 +185,17 @@ def _fits(schema: dict[str, Any], values: Mapping[str, Any]) -> bool:
 # Margin
 
 
-def effects(price: Price, numbers: Mapping[Path, Decimal] | None, markup: Decimal) -> list[Effect]:
+def effects(price: Price, numbers: Mapping[Path, Decimal] | None, tariff: Tariff) -> list[Effect]:
     """What new numbers do to each amount; None where nobody knows the new ones."""
     known = {} if numbers is None else {amount.path: amount.credits for amount in amounts(price)} | dict(numbers)
-    return [_effect(amount, known.get(amount.path), markup) for amount in amounts(price)]
+    one_unit = None if pricing.rate_per_unit(price) is None else Decimal(1)
+    return [_effect(amount, known.get(amount.path), tariff, one_unit) for amount in amounts(price)]
 
 
-def _effect(amount: Amount, new: Decimal | None, markup: Decimal) -> Effect:
+def _effect(amount: Amount, new: Decimal | None, tariff: Tariff, one_unit: Decimal | None) -> Effect:
     now, then = millicredits(amount.credits), None if new is None else millicredits(new)
-    after = None if then is None else pricing.price_millicredits(then, markup)
-    return Effect(amount.label, now, then, pricing.price_millicredits(now, markup), after)
+    after = None if then is None else pricing.price_millicredits(then, tariff, one_unit)
+    return Effect(amount.label, now, then, pricing.price_millicredits(now, tariff, one_unit), after)
 
 
 def millicredits(credits: Decimal) -> int:

@@ -6,9 +6,9 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
-from django.conf import settings
 from django.urls import reverse
 
+from billing import prices
 from generation import catalog, content, files, followups, forms, inputs, midi, offers, pricing
 from generation.inputs import UPLOAD
 from generation.models import Asset, Generation, Upload
@@ -177,31 +177,43 @@ def results(row: Generation, next_models: list[followups.FollowUp]) -> list[Resu
     title = forms.title(row.model)
     timed = any(asset.view in ("word_timings", "transcript") for asset in assets)
     played = recording(row) if timed else ""
+    tariffs = prices.tariffs(row.user_id)
 
     def buttons(asset: Asset) -> list[Next]:
-        single = [_next(f, row, asset, len(assets)) for f in next_models if followups.possible(f, asset)]
+        single = [_next(f, row, tariffs, asset, len(assets)) for f in next_models if followups.possible(f, asset)]
         if len(assets) > 1:
             return single
         # What works on the whole works on the only result, and needs no place of its own.
         whole = [f for f in next_models if f.of_all_results and not followups.possible(f, asset)]
-        return [_next(f, row, asset, 1, whole=True) for f in whole] + single
+        return [_next(f, row, tariffs, asset, 1, whole=True) for f in whole] + single
 
     return [Result(asset, asset.index + 1, title, buttons(asset), played) for asset in assets]
 
 
 def next_steps(row: Generation, next_models: list[followups.FollowUp]) -> list[Next]:
     """What can be made from several results as a whole."""
-    count = len(row.assets.all())
-    return [_next(f, row, None, count, whole=True) for f in next_models if f.of_all_results] if count != 1 else []
+    count, whole = len(row.assets.all()), [f for f in next_models if f.of_all_results]
+    if count == 1 or not whole:
+        return []
+    tariffs = prices.tariffs(row.user_id)
+    return [_next(f, row, tariffs, None, count, whole=True) for f in whole]
 
 
-def _next(follow: followups.FollowUp, row: Generation, asset: Asset | None, count: int, *, whole: bool = False) -> Next:
+def _next(
+    follow: followups.FollowUp,
+    row: Generation,
+    tariffs: prices.Tariffs,
+    asset: Asset | None,
+    count: int,
+    *,
+    whole: bool = False,
+) -> Next:
     query = {"source": str(row.pk)}
     if asset and not whole:
         query["result"] = str(asset.pk)
     entry = follow.entry
     url = f"{reverse('model', args=[entry.id])}?{urlencode(query)}"
-    price = pricing.describe(entry, settings.PRICE_MARKUP)
+    price = pricing.describe(entry, tariffs.of(entry.id))
     return Next(followups.words(follow, asset, count), entry.title, price, url)
 
 

@@ -2,8 +2,7 @@
 
 import re
 import uuid
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
@@ -19,8 +18,8 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from accounts.errors import Refused
 from accounts.requests import SignedInRequest, wants_part
-from billing.models import Entry
-from generation import asked, catalog, content, display, files, forms, lifecycle
+from billing import preferences
+from generation import asked, catalog, content, display, files, forms, lifecycle, receipts
 from generation.models import Asset, Generation
 
 PAGE = 24
@@ -217,7 +216,7 @@ def _context(row: Generation) -> dict[str, Any]:
         "results": results,
         "ready": display.readiness(row, len(results)),
         "next_steps": display.next_steps(row, next_models),
-        "receipt": receipt(row),
+        "receipt": receipts.of(row),
         "timeline": timeline(row),
         "inputs": asked.rows(row),
     }
@@ -226,32 +225,18 @@ def _context(row: Generation) -> dict[str, Any]:
 # The receipt
 
 
-@dataclass(frozen=True)
-class Line:
-    """One movement of credits in a receipt, in millicredits."""
-
-    words: str
-    amount: int
-    at: datetime
-
-
-def receipt(row: Generation) -> dict[str, Any]:
-    """What happened to the credits, read from the ledger's entries only (R-REF6, R-LED7, R-UX1)."""
-    lines: list[Line] = []
-    total = 0
-    for entry in Entry.objects.filter(about=row.about).order_by("id"):
-        total += entry.spent
-        if entry.kind == Entry.Kind.HOLD:
-            lines.append(Line("Held", entry.held, entry.created_at))
-        elif entry.kind == Entry.Kind.SETTLE:
-            lines.append(Line("Charged", entry.spent, entry.created_at))
-            lines.append(Line("Returned", entry.available, entry.created_at))
-        elif entry.kind == Entry.Kind.REFUND:
-            lines.append(Line("Refunded", entry.available, entry.created_at))
-    # The last part of a version is the operator's markup.
-    version = row.price_version.rpartition("/")[0]
-    returned = sum(line.amount for line in lines if line.words == "Returned")
-    return {"lines": lines, "total": total, "returned": returned, "settled": len(lines) > 1, "version": version}
+@login_required
+@require_GET
+def printed_receipt(request: SignedInRequest, pk: uuid.UUID) -> HttpResponse:
+    """The receipt alone, for paper, with times in the user's zone."""
+    row = owned(request, pk)
+    context = {
+        "generation": row,
+        "title": forms.title(row.model),
+        "receipt": receipts.of(row),
+        "timeline": timeline(row),
+    }
+    return render(request, "generation/receipt.html", context | {"zone": preferences.zone_of(request.user.pk)})
 
 
 # The timeline

@@ -5,8 +5,8 @@
        └── canceled       └── KIE: failure ──────────┴── past deadline ──► failed      settle(0)
 
 A change is a conditional UPDATE: the WHERE says which state the caller believes in, the row count says whether it was
-right. Locks are taken in one order, the generation, the wallet, the budget day: from what nobody else wants to what
-everybody wants, so that the busiest row is locked the shortest.
+right. Locks are taken in one order, the generation, the wallet, the budgets (key, user, model, platform): from what
+nobody else wants to what everybody wants, so that the busiest row is locked the shortest.
 """
 
 import logging
@@ -16,22 +16,22 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 from django_q.tasks import async_task
 
 from accounts.errors import Refused
 from accounts.models import ApiKey, User
 from accounts.transactions import atomically
-from billing import budgets, ledger
+from billing import budgets, ledger, upstream
 from billing.amounts import format_credits
-from billing.models import Budget
-from generation import catalog, inputs, messages, offers
+from generation import catalog, inputs, limits, messages, offers, pricing, sentinel
 from generation.kie.families import failures
 from generation.kie.families.base import Status
 from generation.models import Event, Generation
 
 State = Generation.State
+CostSource = Generation.CostSource
 # The kind of a generation that is one call with its answer, held and settled by `chat.calls`.
 CHAT = "chat"
 logger = logging.getLogger(__name__)
@@ -54,14 +54,16 @@ def request(
     quote_token: str = "",
     max_price: int | None = None,
     metadata: dict[str, Any] | None = None,
+    allow_duplicate: bool = True,
 ) -> Generation:
     """Quote, hold and queue a generation.
 
     `quote_token` is a quote given before, which binds; `max_price` in millicredits bounds what the caller agrees to.
-    Raises Refused; then nothing is held and KIE hears nothing.
+    Without `allow_duplicate` an identical request of a moment ago is answered with its generation, whose `duplicate`
+    says so. Raises Refused; then nothing is held and KIE hears nothing.
     """
     quote = offers.quote(user, model, values)
-    price = offers.quoted_price(quote_token, user, model, quote) if quote_token else quote.price_millicredits
+    price, version = offers.agreed(user, model, quote, quote_token)
     if max_price is not None and price > max_price:
         needed = format_credits(price)
         raise Refused("price_above_max", f"This costs {needed} credits, more than max_price.", status=409, price=needed)
@@ -78,7 +80,7 @@ def request(
         metadata=metadata or {},
         price_millicredits=price,
         price_exact=quote.cost.exact,
-        price_version=quote.price_version,
+        price_version=version,
         cost_estimate_millicredits=quote.cost.millicredits,
         created_at=now,
         # Files are handed over by the task that is woken; the sweep helps only if that one is lost.
@@ -87,20 +89,33 @@ def request(
         submit_by=now + time_limit / 2,
         deadline=now + time_limit,
     )
-    admit(generation, by=f"key {api_key.prefix}" if api_key else "customer")
+    unique = not allow_duplicate and settings.DUPLICATE_WINDOW_SECONDS > 0
+    try:
+        admit(generation, by=f"key {api_key.prefix}" if api_key else "customer", unique=unique)
+    except Refused:
+        # Whatever it was refused for, be it credits that the first of the two took, it was asked for already.
+        if unique and (first := limits.twin(generation)):
+            first.duplicate = True
+            return first
+        raise
     return generation
 
 
 @atomically
-def admit(generation: Generation, by: str) -> None:
-    """Hold the credits of a new generation and let it begin. Raises Refused; then nothing is held."""
-    generation.budget_day = budgets.today(Budget.PLATFORM)
+def admit(generation: Generation, by: str, *, unique: bool = False) -> None:
+    """Hold the credits of a new generation and let it begin. Raises Refused; then nothing is held.
+
+    `unique`: it is refused, too, if the same was requested a moment ago.
+    """
     generation.save(force_insert=True)
     _event(generation, "", generation.state, "requested", by)
     if generation.state == State.QUEUED:
         wake(generation)
     ledger.hold(generation.user_id, generation.price_millicredits, about=generation.about)
-    budgets.reserve(Budget.PLATFORM, generation.budget_day, generation.cost_estimate_millicredits)
+    if unique:
+        limits.check_identical(generation)
+    limits.check_running(generation)
+    budgets.reserve(limits.scopes(generation), generation.created_at, generation.cost_estimate_millicredits)
 
 
 # Moving on
@@ -213,12 +228,13 @@ def finish(
     *,
     error: str = "",
     cost: int | None = None,
+    source: str = "",
     by: str = "platform",
 ) -> bool:
     """End a generation: the only way to a terminal state, and the one that settles its hold (R-REF3, R-REF4).
 
-    `error` is a code of `messages`, `cost` what KIE charged in its millicredits if that is known. Returns whether
-    this call did it; whoever comes second changes nothing.
+    `error` is a code of `messages`, `cost` what KIE charged in its millicredits if that is known and `source` how, if
+    not as usual. Returns whether this call did it; whoever comes second changes nothing.
     """
     now = timezone.now()
     rows = Generation.objects.filter(pk=generation.pk, state=generation.state, finished_at=None)
@@ -232,10 +248,15 @@ def finish(
     )
     if not changed:
         return False
-    ledger.settle(generation.about, _charge(generation, cost) if state == State.SUCCEEDED else 0)
-    book_cost(generation, cost)
+    charge = _charge(generation, cost) if state == State.SUCCEEDED else 0
+    ledger.settle(generation.about, charge)
+    book_cost(generation, cost, source or (CostSource.REPORTED if cost or charge else CostSource.FREE))
+    if charge:
+        _estimate_cost(generation)
     _event(generation, generation.state, state, why, by)
     generation.refresh_from_db()
+    if state == State.SUCCEEDED:
+        sentinel.look(generation, charge)
     transaction.on_commit(lambda: _tell(generation))
     return True
 
@@ -275,23 +296,37 @@ def stop_watching(generation: Generation) -> None:
 def _charge(generation: Generation, cost: int | None) -> int:
     """The price; where the quantity was only bounded before, the price in proportion to the actual cost (R-PR4)."""
     cost = generation.cost_millicredits if cost is None else cost
-    if generation.price_exact or cost is None or cost >= generation.cost_estimate_millicredits:
-        return generation.price_millicredits
-    # Rounded up, like every price.
-    return -(-generation.price_millicredits * cost // generation.cost_estimate_millicredits)
+    estimate = generation.cost_estimate_millicredits
+    return pricing.charge(generation.price_millicredits, estimate, generation.price_exact, cost)
+
+
+def _estimate_cost(generation: Generation) -> None:
+    """Book the estimate, marked as one, for a success whose cost KIE did not tell; the budget counts it already."""
+    if generation.cost_millicredits is None:
+        rows = Generation.objects.filter(pk=generation.pk, cost_millicredits=None)
+        if rows.update(cost_millicredits=F("cost_estimate_millicredits"), cost_source=CostSource.ESTIMATED):
+            upstream.book(generation.cost_estimate_millicredits)
+
+
+def enter_cost(generation: Generation, cost: int, *, by: str) -> None:
+    """An operator knows what KIE charged for a generation that has ended. Raises Refused while it is open."""
+    if not Generation.objects.filter(pk=generation.pk, finished_at__isnull=False).exists():
+        raise Refused("still_open", "This generation has not ended yet.", status=409)
+    book_cost(generation, cost, CostSource.ENTERED)
+    note(generation, f"cost of {format_credits(cost)} KIE credits entered", by)
 
 
 @atomically
-def book_cost(generation: Generation, cost: int | None) -> None:
-    """Record what KIE charged, and let the day's budget use it in place of what was known before (R-BUD2)."""
+def book_cost(generation: Generation, cost: int | None, source: str = CostSource.REPORTED) -> None:
+    """Record what KIE charged, and let the budgets use it in place of what was known before (R-BUD2)."""
     if cost is None:
         return
-    row = Generation.objects.select_for_update().only("cost_millicredits", "budget_day").get(pk=generation.pk)
-    known = row.cost_millicredits
+    known = Generation.objects.select_for_update().only("cost_millicredits").get(pk=generation.pk).cost_millicredits
     before = generation.cost_estimate_millicredits if known is None else known
-    Generation.objects.filter(pk=generation.pk).update(cost_millicredits=cost)
-    budgets.correct(Budget.PLATFORM, row.budget_day, cost - before)
-    generation.cost_millicredits = cost
+    Generation.objects.filter(pk=generation.pk).update(cost_millicredits=cost, cost_source=source)
+    upstream.book(cost - (known or 0))
+    budgets.correct(limits.scopes(generation), generation.created_at, cost - before)
+    generation.cost_millicredits, generation.cost_source = cost, source
 
 
 # From outside

@@ -27,6 +27,14 @@ class Generation(models.Model):
         FAILED = "failed"
         CANCELED = "canceled"
 
+    class CostSource(models.TextChoices):
+        """How the cost is known. Nothing as long as it is not."""
+
+        REPORTED = "reported", "reported by KIE"
+        ESTIMATED = "estimated", "our estimate, because KIE gives none"
+        FREE = "free", "nothing was bought, or KIE gave it back"
+        ENTERED = "entered", "entered by an operator"
+
     OPEN = (State.QUEUED, State.RUNNING, State.STORING)
     TERMINAL = (State.SUCCEEDED, State.FAILED, State.CANCELED)
 
@@ -43,7 +51,7 @@ class Generation(models.Model):
     price_version = models.CharField(max_length=60)
     cost_estimate_millicredits = models.BigIntegerField()
     cost_millicredits = models.BigIntegerField(null=True, blank=True)
-    budget_day = models.DateField()
+    cost_source = models.CharField(max_length=9, choices=CostSource.choices, blank=True)
 
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
     created_at = models.DateTimeField(default=timezone.now)
@@ -66,6 +74,9 @@ class Generation(models.Model):
     error_code = models.CharField(max_length=60, blank=True)
     error_message = models.CharField(max_length=500, blank=True)
 
+    # Set on the one that answers an identical request of a moment later.
+    duplicate = False
+
     class Meta:
         constraints = [
             models.CheckConstraint(condition=Q(price_millicredits__gt=0), name="generation_priced"),
@@ -80,7 +91,9 @@ class Generation(models.Model):
             models.Index(fields=["check_at"], condition=Q(check_at__isnull=False), name="generation_due"),
             models.Index(fields=["state", "user", "created_at"], condition=Q(state="queued"), name="generation_queue"),
             models.Index(fields=["deadline"], condition=Q(finished_at=None), name="generation_open"),
-            models.Index(fields=["budget_day"], name="generation_budget_day"),
+            models.Index(fields=["user", "api_key"], condition=Q(finished_at=None), name="generation_running"),
+            models.Index(fields=["created_at"], name="generation_created"),
+            models.Index(fields=["finished_at"], condition=Q(finished_at__isnull=False), name="generation_finished"),
         ]
 
     def __str__(self) -> str:
@@ -197,6 +210,26 @@ class ModelSwitch(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model}: {'on' if self.enabled else 'off'}"
+
+
+class CostDeviation(models.Model):
+    """A success that cost something else than was expected, or left less than the margin floor.
+
+    `expected_…` and `actual_…` are KIE's millicredits, `charged_…` are ours.
+    """
+
+    generation = models.OneToOneField(Generation, on_delete=models.PROTECT, related_name="deviation")
+    model = models.CharField(max_length=120)
+    expected_millicredits = models.BigIntegerField()
+    actual_millicredits = models.BigIntegerField()
+    charged_millicredits = models.BigIntegerField()
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes = [models.Index(fields=["model", "at"], name="deviation_of_model")]
+
+    def __str__(self) -> str:
+        return f"{self.model}: {self.actual_millicredits} for {self.expected_millicredits}"
 
 
 class SubmitSlot(models.Model):

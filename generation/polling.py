@@ -32,6 +32,7 @@ REFRESH_SECONDS = 20.0
 # KIE may not know a fresh task for some seconds (trap 9), or its result; after minutes it never will.
 GRACE = timedelta(minutes=2)
 State = Generation.State
+CostSource = Generation.CostSource
 logger = logging.getLogger(__name__)
 
 
@@ -163,8 +164,15 @@ def end(generation: Generation, status: Status) -> bool:
     if status.state == "succeeded":
         return lifecycle.begin_storing(generation, status)
     # A documented failure is free unless KIE says otherwise (protocol 9).
-    cost = status.cost_millicredits or 0
-    return lifecycle.finish(generation, State.FAILED, f"KIE failed: {status.detail}", error=status.failure, cost=cost)
+    cost, why = status.cost_millicredits or 0, f"KIE failed: {status.detail}"
+    return lifecycle.finish(
+        generation, State.FAILED, why, error=status.failure, cost=cost, source=_told(status.cost_millicredits)
+    )
+
+
+def _told(cost: int | None) -> str:
+    """How the cost of a failure is known."""
+    return CostSource.FREE if cost is None else CostSource.REPORTED
 
 
 def _report_word(generation: Generation, word: str) -> None:
@@ -185,7 +193,7 @@ def _late(generation: Generation, status: Status) -> bool:
     if status.state == "succeeded":
         lifecycle.accept_late(generation, status)
     else:
-        lifecycle.book_cost(generation, status.cost_millicredits or 0)
+        lifecycle.book_cost(generation, status.cost_millicredits or 0, _told(status.cost_millicredits))
         lifecycle.stop_watching(generation)
     return True
 

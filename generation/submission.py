@@ -10,7 +10,7 @@ from django.db.models import Count, Min, QuerySet
 from django.utils import timezone
 from django_q.tasks import async_task
 
-from billing import alerts, upstream
+from billing import alerts, breaker
 from billing.models import Breaker
 from generation import catalog, gateway, inputs, lifecycle, messages, polling
 from generation.kie.errors import KieError, Rejected, Unavailable, Unknown
@@ -31,7 +31,7 @@ def submit_waiting(limit: int = 50) -> int:
     """
     until = time.monotonic() + BUSY_SECONDS
     for submitted in range(limit):
-        if time.monotonic() > until or upstream.paused() or (generation := take_next()) is None:
+        if time.monotonic() > until or breaker.paused() or (generation := take_next()) is None:
             return submitted
         if not submit(generation):
             return submitted + 1
@@ -40,7 +40,7 @@ def submit_waiting(limit: int = 50) -> int:
 
 def due() -> bool:
     """Whether something waits that may be submitted now."""
-    return _waiting().exists() and not upstream.paused()
+    return _waiting().exists() and not breaker.paused()
 
 
 def _waiting() -> QuerySet[Generation]:
@@ -77,7 +77,10 @@ def take_next() -> Generation | None:
     while the other order would buy the same video twice (design, section 4).
     """
     generation = _fairest()
-    if generation is None or not _take_slot(generation.user_id):
+    if generation is None:
+        return None
+    if not breaker.enter() or not _take_slot(generation.user_id):
+        transaction.set_rollback(True)
         return None
     patience = timedelta(seconds=2 * settings.KIE_TIMEOUT_SECONDS)
     changes = {
@@ -191,10 +194,10 @@ def _rehosted(generation: Generation, entry: catalog.Entry, error: Rejected) -> 
 def _put_back(generation: Generation, error: Unavailable) -> None:
     """Nothing was started: queue again with backoff, and leave KIE alone if it is not only this request."""
     if error.account:
-        upstream.pause(str(error))
+        breaker.pause(str(error))
         async_task("generation.tasks.read_balance")
     elif error.pause_seconds:
-        upstream.pause(str(error), cause=Breaker.Cause.BUSY, seconds=error.pause_seconds)
+        breaker.pause(str(error), cause=Breaker.Cause.BUSY, seconds=error.pause_seconds)
     if error.alert:
         alerts.tell(f"kie:{str(error)[:40]}:{timezone.now():%Y-%m-%dT%H}", f"KIE refuses work: {error}")
     # A pause for everybody is not this request's fault and does not use up its attempts; its deadline still holds.

@@ -3,7 +3,7 @@
 from django.utils import timezone
 from django_q.tasks import async_task
 
-from billing import alerts, upstream
+from billing import alerts, breaker
 from billing.models import Breaker
 from generation.kie.errors import Rejected, Unavailable
 
@@ -11,10 +11,10 @@ from generation.kie.errors import Rejected, Unavailable
 def heed(error: Unavailable) -> None:
     """Leave KIE alone if it is not only this request: until our account is in order, or for a while (R-BRK2)."""
     if error.account:
-        upstream.pause(str(error))
+        breaker.pause(str(error))
         async_task("generation.tasks.read_balance")
     elif error.pause_seconds:
-        upstream.pause(str(error), cause=Breaker.Cause.BUSY, seconds=error.pause_seconds)
+        breaker.pause(str(error), cause=Breaker.Cause.BUSY, seconds=error.pause_seconds)
     if error.alert:
         alerts.tell(f"kie:{str(error)[:40]}:{timezone.now():%Y-%m-%dT%H}", f"KIE refuses work: {error}")
 

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from generation import files, history, views
+from generation import files, history, statements, usage_pages, views
 
 urlpatterns = [
     path("", views.models, name="models"),
@@ -13,6 +13,10 @@ urlpatterns = [
     path("generations/<uuid:pk>/", history.generation, name="generation"),
     path("generations/<uuid:pk>/card/", history.card, name="generation-card"),
     path("generations/<uuid:pk>/cancel/", history.cancel, name="generation-cancel"),
+    path("generations/<uuid:pk>/receipt/", history.printed_receipt, name="generation-receipt"),
+    path("usage/", usage_pages.index, name="usage"),
+    path("balance/<int:year>/<int:month>/statement.csv", statements.as_csv, name="statement-csv"),
+    path("balance/<int:year>/<int:month>/statement.pdf", statements.as_pdf, name="statement-pdf"),
     path("files/<str:token>/<str:name>", files.serve, name="file"),
     path("api/", views.api, name="api"),
 ]

@@ -2,6 +2,7 @@
 
 # ruff: noqa: S608 - what is put into the statements are constants of this file.
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -10,8 +11,10 @@ from django.core.files.storage import default_storage
 from django.db import connection
 from django.utils import timezone
 
-from billing.models import Budget
+from billing import budgets, upstream
+from billing.models import Alert, Budget
 from billing.verify import Check, rows
+from generation import limits, reconciliation, sentinel
 from generation.models import Asset, Generation
 
 GRACE = timedelta(minutes=5)
@@ -116,16 +119,16 @@ def tasks_belong_to_one_generation() -> Iterator[str]:
 
 
 def budgets_equal_their_generations() -> Iterator[str]:
-    """Invariant 9: a budget's use of a local day is the sum over the generations that were counted on it."""
-    sql = """
-        SELECT day, SUM(used), SUM(cost) FROM (
-            SELECT day, used_millicredits AS used, 0 AS cost FROM billing_budgetday WHERE budget_id = %s
-            UNION ALL
-            SELECT budget_day, 0, COALESCE(cost_millicredits, cost_estimate_millicredits) FROM generation_generation
-        ) AS both_sides GROUP BY day HAVING SUM(used) <> SUM(cost)
-    """
-    for day, used, cost in rows(sql, (Budget.PLATFORM,)):
-        yield f"budget {Budget.PLATFORM} on {day}: {used} are counted, its generations add up to {cost}"
+    """Invariant 9: what a budget has used in a local day or month is the sum over its generations of that time."""
+    for budget in Budget.objects.order_by("scope"):
+        costs: Counter[str] = Counter()
+        for day, cost in limits.cost_by_day(budget, limits.counted_in(budget)):
+            costs.update(dict.fromkeys(budgets.periods_of(day), cost))
+        uses = budgets.counted(budget)
+        for period in sorted(costs.keys() | uses.keys()):
+            if uses.get(period, 0) != costs[period]:
+                counted = f"{uses.get(period, 0)} are counted, its generations add up to {costs[period]}"
+                yield f"budget {budget.scope} in {period}: {counted}"
 
 
 def charges_are_within_quotes() -> Iterator[str]:
@@ -142,7 +145,7 @@ def charges_are_within_quotes() -> Iterator[str]:
 
 
 def nothing_is_older_than_its_deadline() -> Iterator[str]:
-    """Invariant 11: holds, polls, queued tasks and the sweep are on time, give or take a grace."""
+    """Invariant 11: holds, polls, queued tasks, deliveries and the sweep are on time, give or take a grace."""
     late = _at(timezone.now() - GRACE)
     overdue = f"SELECT {_about()}, g.state FROM generation_generation g WHERE g.state IN {_OPEN} AND g.deadline < %s"
     for about, state in rows(overdue, (late,)):
@@ -153,8 +156,51 @@ def nothing_is_older_than_its_deadline() -> Iterator[str]:
         yield f"{about} is {state} and should have been looked at"
     for pk, since in rows("SELECT id, lock FROM django_q_ormq WHERE lock < %s", (late,)):
         yield f"queue task {pk} waits since {since}"
+    for pk, due in rows("SELECT id, next_at FROM billing_alertdelivery WHERE next_at < %s", (late,)):
+        yield f"the delivery {pk} of an alert waits since {due}"
     for name, at in rows("SELECT name, at FROM generation_heartbeat WHERE name = 'sweep' AND at < %s", (late,)):
         yield f"the {name} is silent since {at}"
+
+
+def costs_are_known_or_told() -> Iterator[str]:
+    """Invariant 12: a success has a cost that KIE named, or a marked estimate, or 0, of which an alert has told."""
+    sql = f"""
+        SELECT {_about()}, g.model, g.cost_millicredits, g.cost_source FROM generation_generation g
+        WHERE g.state = 'succeeded' AND (g.cost_millicredits IS NULL OR g.cost_source = ''
+            OR (g.cost_source = 'estimated' AND NOT EXISTS (SELECT 1 FROM billing_alert a
+                WHERE a.subject = '{sentinel.unknown("")}' || g.model AND a.period = {_utc("g.finished_at", 7)}))
+            OR (g.cost_source = 'reported' AND g.cost_millicredits = 0 AND NOT EXISTS (SELECT 1 FROM billing_alert a
+                WHERE a.subject = '{sentinel.zero("")}' || g.model AND a.period = {_utc("g.finished_at", 10)})))
+    """
+    for about, model, cost, source in rows(sql):
+        known = "unknown" if cost is None else f"{cost} ({source or 'without a source'})"
+        yield f"{about} of {model} succeeded, its cost is {known}, and no alert has told of it"
+
+
+def booked_costs_add_up() -> Iterator[str]:
+    """Invariant 13: what KIE has charged by our books is the sum of the costs of all generations."""
+    sql = """
+        SELECT (SELECT COALESCE(SUM(millicredits), 0) FROM billing_upstreamcost),
+            (SELECT COALESCE(SUM(cost_millicredits), 0) FROM generation_generation)
+    """
+    for booked, costs in rows(sql):
+        if booked != costs:
+            yield f"{booked} are booked as charged by KIE, the costs of the generations add up to {costs}"
+
+
+def balance_is_as_expected() -> Iterator[str]:
+    """Invariant 13: KIE's balance is as expected within tolerance, or an alert is open."""
+    reading = upstream.drifting()
+    subject = reconciliation.drift_subject(reading) if reading else ""
+    if reading and not Alert.objects.filter(subject=subject, acknowledged_at=None).exists():
+        yield f"KIE's balance is {reading.millicredits}, {reading.drift} off what is expected, and no alert is open"
+
+
+def _utc(column: str, characters: int) -> str:
+    """SQL for the day (10) or month (7) of a moment in UTC, as text."""
+    if connection.vendor == "postgresql":
+        return f"SUBSTR(to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD'), 1, {characters})"
+    return f"SUBSTR({column}, 1, {characters})"
 
 
 def stored_files_exist() -> Iterator[str]:
@@ -185,5 +231,8 @@ CHECKS: list[tuple[int, Check]] = [
     (9, budgets_equal_their_generations),
     (10, charges_are_within_quotes),
     (11, nothing_is_older_than_its_deadline),
+    (12, costs_are_known_or_told),
+    (13, booked_costs_add_up),
+    (13, balance_is_as_expected),
 ]
 FILE_CHECKS: list[tuple[int, Check]] = [(6, stored_files_exist)]

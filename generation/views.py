@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import redirect_to_login
 from django.core.files.uploadedfile import UploadedFile
@@ -14,26 +15,34 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, QueryD
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
+from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts import idempotency
 from accounts.errors import Refused
 from accounts.models import User
 from accounts.requests import PageRequest, SignedInRequest, wants_part
+from billing import breaker, prices
 from billing.amounts import parse_credits
 from billing.models import Wallet
 from generation import catalog, files, followups, forms, history, labels, lifecycle, offers, pricing, uploads
+from generation.models import Generation
 
 SHOWN_PROBLEMS = 3
 SHOWN_UPLOADS = 24
+ALREADY_ASKED = (
+    "You asked for exactly this a moment ago, and here it is. "
+    "For another one, press “Edit and run again”, then Generate."
+)
 
 
 @dataclass(frozen=True)
 class Card:
-    """An entry as the list of models shows it; `badge` says why it cannot be used."""
+    """An entry as the list of models shows it; `worth` is its price in the currency, `badge` why it cannot be used."""
 
     entry: catalog.Entry
     price: str
+    worth: str
     badge: str
 
     @property
@@ -56,7 +65,8 @@ def models(request: PageRequest) -> HttpResponse:
     every = "all" in request.GET
     offered = offers.enabled()
     entries = [entry for entry in catalog.all() if every or _shown(entry, offered[entry.id])]
-    found = [_card(entry, offered[entry.id]) for entry in entries if matches(entry, **asked)]
+    tariffs = prices.tariffs(request.user.pk)
+    found = [_card(entry, offered[entry.id], tariffs) for entry in entries if matches(entry, **asked)]
     context = asked | {
         "all": every,
         "usable": [card for card in found if not card.badge],
@@ -76,9 +86,16 @@ def _shown(entry: catalog.Entry, offered: bool) -> bool:
     return not entry.superseded_by and offered
 
 
-def _card(entry: catalog.Entry, offered: bool) -> Card:
+def _card(entry: catalog.Entry, offered: bool, tariffs: prices.Tariffs) -> Card:
     badge = "" if offered else _why_not(entry)
-    return Card(entry, pricing.describe(entry, settings.PRICE_MARKUP), badge)
+    tariff = tariffs.of(entry.id)
+    return Card(entry, pricing.describe(entry, tariff), pricing.worth(entry, tariff), badge)
+
+
+def _described(request: HttpRequest, entry: catalog.Entry) -> dict[str, str]:
+    """The price of a model for whoever asks, in words."""
+    tariff = prices.tariff(request.user.pk, entry.id)
+    return {"describe": pricing.describe(entry, tariff), "worth": pricing.worth(entry, tariff)}
 
 
 def _why_not(entry: catalog.Entry) -> str:
@@ -162,10 +179,14 @@ def _page(
         "entry": entry,
         "form": forms.build(entry, user, values, errors),
         "refused": refused,
-        "describe": pricing.describe(entry, settings.PRICE_MARKUP),
+        "frees_at": parse_datetime(refused.data.get("frees_at", "")) if refused else None,
+        **_described(request, entry),
         "next": request.get_full_path(),
         "request_id": uuid.uuid4(),
         "max_bytes": settings.UPLOAD_MAX_BYTES,
+        # Whoever starts from an earlier generation wants another one, even if they change nothing.
+        "again": "from" in request.GET or "again" in request.POST,
+        "paused": breaker.paused(),
     }
     return render(request, "generation/model.html", context, status=refused.status if refused else 200)
 
@@ -178,15 +199,21 @@ def _generate(request: HttpRequest, entry: catalog.Entry) -> HttpResponse:
     values = forms.parse(entry.schema, data)
     if refused:
         return _page(request, entry, values, refused=refused, problems=problems)
+    duplicates: list[Generation] = []
+
+    def ask() -> str:
+        again = "again" in data
+        generation = lifecycle.request(user, entry.id, values, max_price=_agreed(data), allow_duplicate=again)
+        duplicates.extend([generation] if generation.duplicate else [])
+        return str(generation.pk)
+
     try:
         # A form that is sent twice, by a double click or a reload, asks for one generation.
-        pk = idempotency.once(
-            user,
-            f"form:{data.get('request_id', '')[:100] or uuid.uuid4()}",
-            lambda: str(lifecycle.request(user, entry.id, values, max_price=_agreed(data)).pk),
-        )
+        pk = idempotency.once(user, f"form:{data.get('request_id', '')[:100] or uuid.uuid4()}", ask)
     except Refused as error:
         return _page(request, entry, values, refused=error)
+    if duplicates:
+        messages.info(request, ALREADY_ASKED)
     return redirect("generation", pk=pk)
 
 
@@ -228,7 +255,7 @@ def price(request: HttpRequest, model: str) -> HttpResponse:
     except Refused as refused:
         if refused.code == "unknown_model":
             raise Http404 from refused
-        return render(request, "generation/_price.html", _problems(model, refused))
+        return render(request, "generation/_price.html", _problems(request, model, refused))
     context: dict[str, Any] = {"quote": quote, "model": model}
     if user.pk:
         wallet = Wallet.objects.filter(pk=user.pk).first() or Wallet(user=user)
@@ -237,13 +264,13 @@ def price(request: HttpRequest, model: str) -> HttpResponse:
     return render(request, "generation/_price.html", context)
 
 
-def _problems(model: str, refused: Refused) -> dict[str, Any]:
+def _problems(request: HttpRequest, model: str, refused: Refused) -> dict[str, Any]:
     entry = catalog.get(model)
     order = list(entry.schema["properties"])
     errors = sorted(refused.data.get("errors", []), key=lambda error: _position(order, error["field"]))
     said = [labels.sentence(entry, error) for error in errors] or [refused.message]
     context = {"problems": said[:SHOWN_PROBLEMS], "more": max(0, len(said) - SHOWN_PROBLEMS)}
-    return context | {"describe": pricing.describe(entry, settings.PRICE_MARKUP)}
+    return context | _described(request, entry)
 
 
 def _position(order: list[str], field: str) -> int:

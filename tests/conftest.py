@@ -24,6 +24,8 @@ def quick_and_quiet(settings: Any, tmp_path: Any) -> None:
     settings.POLL_FIRST_SECONDS = 0.05
     settings.POLL_MAX_SECONDS = 0.2
     settings.KIE_CREATE_LIMIT = 0
+    settings.MAX_RUNNING_PER_USER = 0
+    settings.DUPLICATE_WINDOW_SECONDS = 0
     settings.KIE_CALLBACKS = False
     settings.PRICE_MARKUP = Decimal("1.25")
     for cache in caches.all():

@@ -36,7 +36,7 @@ def environment(kie: Simulator, **more: Any) -> dict[str, str]:
     """The settings of the test, as the environment of another process."""
     names = ["SECRET_KEY", "KIE_API_KEY", "KIE_BASE_URL", "KIE_UPLOAD_URL", "MEDIA_ROOT", "LEASE_SECONDS", "PUBLIC_URL"]
     names += ["DOWNLOAD_MAX_SECONDS", "KIE_TIMEOUT_SECONDS", "POLL_FIRST_SECONDS", "POLL_MAX_SECONDS", "PRICE_MARKUP"]
-    names += ["KIE_CREATE_LIMIT", "KIE_CALLBACKS"]
+    names += ["KIE_CREATE_LIMIT", "KIE_CALLBACKS", "MAX_RUNNING_PER_USER", "DUPLICATE_WINDOW_SECONDS"]
     chosen = {name: getattr(settings, name) for name in names} | more
     chosen["DOWNLOAD_ALLOW_HOSTS"] = ",".join(settings.DOWNLOAD_ALLOW_HOSTS)
     chosen["DEADLINE_SECONDS"] = ",".join(f"{kind}={seconds}" for kind, seconds in settings.DEADLINE_SECONDS.items())

@@ -7,7 +7,7 @@ from kieplatform.settings import *  # noqa: F403
 SECRET_KEY = "only-for-tests"
 CACHES = {
     name: {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": name}
-    for name in ("default", "throttle")
+    for name in ("default", "throttle", "process")
 }
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"

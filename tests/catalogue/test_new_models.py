@@ -10,8 +10,9 @@ from django.test import Client
 
 from accounts.errors import Refused
 from accounts.models import User
+from billing import alert_delivery
 from billing.models import Alert, Wallet
-from generation import catalog, catalog_changes, lifecycle, offers
+from generation import alert_post, catalog, catalog_changes, lifecycle, offers
 from generation.catalog_models import CatalogueChange, CatalogueProposal
 from tests import driving
 from tests.catalogue.conftest import FOX, Shop, page_of, press, proposal, proposals, switch_of, sync
@@ -137,6 +138,7 @@ def test_operators_are_told_once(read: Shop, settings: Any) -> None:
     sync()
     alert = Alert.objects.get(key__startswith="catalogue-proposals:")
     assert "wait for a decision: 1, at http://127.0.0.1:8000/admin/generation/catalogueproposal/" in alert.message
+    assert alert_delivery.deliver_due(alert_post.post) == 1
     assert len(mail.outbox) == 1
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from billing import ledger, upstream
+from billing import breaker, ledger
 from billing.models import Entry, Wallet
 from chat import conversations
 from chat.models import Conversation, Message
@@ -212,7 +212,7 @@ def test_an_answer_that_breaks_off_keeps_what_came(alice, kie):
 
 
 def test_while_chat_is_paused_the_page_says_so(alice, kie):
-    upstream.pause("test")
+    breaker.pause("test")
     said(alice)
     answer = last()
     assert (answer.state, answer.error_code) == ("failed", "temporarily_unavailable")

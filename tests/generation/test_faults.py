@@ -6,11 +6,12 @@ import pytest
 from django.core.management import call_command
 
 from accounts.models import User
-from billing import ledger, upstream
-from billing.models import Alert, Budget, BudgetDay, Wallet
+from billing import breaker, ledger, upstream
+from billing.models import Alert, Wallet
 from generation import lifecycle
 from generation.models import Generation
 from tests import driving
+from tests.budgets.use import used
 from tests.simulator import Simulator
 
 IMAGE, DIRECT, VIDEO = "google/nano-banana", "gpt4o-image/generate", "veo/veo3_fast"
@@ -104,7 +105,7 @@ def test_work_that_kie_refuses_for_now_is_done_later(kie: Simulator, alice: User
     generation = order(alice, IMAGE, "a fox")
 
     def let_time_pass() -> bool:
-        upstream.resume()
+        breaker.resume()
         Generation.objects.filter(pk=generation.pk, state="queued").update(check_at=generation.created_at)
         return Generation.objects.get(pk=generation.pk).terminal
 
@@ -121,7 +122,7 @@ def test_an_account_out_of_order_pauses_everything_and_tells_once(kie: Simulator
     first, second = (order(alice, IMAGE, f"fox {number}") for number in range(2))
     for _ in range(3):
         driving.step()
-    assert upstream.paused()
+    assert breaker.paused()
     assert set(Generation.objects.values_list("state", flat=True)) == {"queued"}
     assert Alert.objects.filter(key__startswith="breaker:").count() == 1
     assert kie.requests("createTask") == 1
@@ -141,8 +142,7 @@ def test_a_late_success_is_booked_and_given_away(kie: Simulator, hasty: None, al
     assert (generation.state, generation.cost_millicredits) == ("failed", 4_000)
     assert generation.check_at is None
     assert Wallet.objects.get(pk=alice.pk).available == 1_000_000
-    day = BudgetDay.objects.get(budget=Budget.PLATFORM)
-    assert day.used_millicredits == 4_000
+    assert used() == 4_000
     books_are_right()
 
 
@@ -152,7 +152,7 @@ def test_a_failure_that_kie_charges_for_is_booked_but_free_for_the_customer(kie:
     generation = driving.finish(order(alice, IMAGE, "a fox sim:failed-but-charged"))
     assert (generation.state, generation.cost_millicredits) == ("failed", 4_000)
     assert Wallet.objects.get(pk=alice.pk).available == 1_000_000
-    assert BudgetDay.objects.get(budget=Budget.PLATFORM).used_millicredits == 4_000
+    assert used() == 4_000
     books_are_right()
 
 

@@ -16,11 +16,12 @@ from PIL import Image
 from accounts.errors import Refused
 from accounts.models import User
 from billing import ledger
-from billing.models import Budget, BudgetDay, Wallet
+from billing.models import Wallet
 from generation import gateway, inputs, lifecycle, uploads
 from generation.kie.errors import Rejected
 from generation.models import Event, Generation
 from tests import driving
+from tests.budgets.use import used
 from tests.generation.test_faults import IMAGE, VIDEO, books_are_right, order
 from tests.simulator import Simulator
 
@@ -180,15 +181,12 @@ def test_a_charge_in_proportion_is_rounded_up(alice: User) -> None:
 def test_the_budget_uses_the_actual_cost_when_it_is_known(alice: User) -> None:
     """R-BUD2"""
     generation = order(alice, IMAGE, "a fox")
-    used = BudgetDay.objects.get(budget=Budget.PLATFORM)
-    assert used.used_millicredits == 4_000
+    assert used() == 4_000
     for cost in (1_500, 2_500):
         lifecycle.book_cost(generation, cost)
-        used.refresh_from_db()
-        assert used.used_millicredits == cost
+        assert used() == cost
     lifecycle.cancel(generation)
-    used.refresh_from_db()
-    assert used.used_millicredits == 0
+    assert used() == 0
 
 
 # Ends

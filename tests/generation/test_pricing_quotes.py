@@ -7,6 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from generation import catalog, pricing
+from generation.pricing import Tariff
 
 MARKUPS = st.decimals("0.01", "100", places=3)
 
@@ -25,27 +26,27 @@ MARKUPS = st.decimals("0.01", "100", places=3)
     ],
 )
 def test_the_price_is_rounded_up_to_a_whole_millicredit_and_is_at_least_one(cost, markup, price):
-    assert pricing.price_millicredits(cost, Decimal(markup)) == price
+    assert pricing.price_millicredits(cost, Tariff(Decimal(markup))) == price
 
 
 @pytest.mark.parametrize("markup", [1.5, 2, "1.5", Decimal(0), Decimal(-1), Decimal("NaN"), Decimal("Infinity")])
 def test_a_markup_must_be_a_positive_decimal(markup):
     with pytest.raises(ValueError, match="markup"):
-        pricing.price_millicredits(1_000, markup)
+        Tariff(markup)
 
 
 @pytest.mark.parametrize("cost", [1.0, Decimal(1), True, -1])
 def test_a_cost_must_be_a_whole_number(cost):
     with pytest.raises(ValueError, match="cost"):
-        pricing.price_millicredits(cost, Decimal(2))
+        pricing.price_millicredits(cost, Tariff(Decimal(2)))
 
 
 @settings(max_examples=300)
 @given(st.integers(0, 10**12), st.integers(0, 10**12), MARKUPS, MARKUPS)
 def test_more_cost_or_more_markup_is_never_cheaper(cost, more, markup, higher):
     assume(markup <= higher)
-    price = pricing.price_millicredits(cost, markup)
-    assert price <= pricing.price_millicredits(cost + more, higher)
+    price = pricing.price_millicredits(cost, Tariff(markup))
+    assert price <= pricing.price_millicredits(cost + more, Tariff(higher))
     assert 0 <= price - cost * markup < 1 or price == 1
 
 
@@ -57,7 +58,7 @@ def test_more_cost_or_more_markup_is_never_cheaper(cost, more, markup, higher):
 def test_a_longer_video_never_costs_less(model, seconds, markup):
     entry = catalog.get(model)
     shorter, longer = (
-        pricing.quote(entry, catalog.validate(entry, {**entry.example, "duration": n}), markup)
+        pricing.quote(entry, catalog.validate(entry, {**entry.example, "duration": n}), Tariff(markup))
         for n in (seconds, seconds + 1)
     )
     assert shorter.price_millicredits <= longer.price_millicredits
@@ -67,8 +68,8 @@ def test_a_longer_video_never_costs_less(model, seconds, markup):
 def test_a_quote_is_repeatable_whole_and_about_the_input_it_was_made_for(entry):
     """R-PR4, R-PR6: what was priced is what is sent."""
     values = catalog.validate(entry, entry.example)
-    quote = pricing.quote(entry, values, Decimal("1.3"))
-    assert quote == pricing.quote(entry, catalog.validate(entry, values), Decimal("1.3"))
+    quote = pricing.quote(entry, values, Tariff(Decimal("1.3")))
+    assert quote == pricing.quote(entry, catalog.validate(entry, values), Tariff(Decimal("1.3")))
     assert quote.input == values
     assert type(quote.price_millicredits) is type(quote.cost.millicredits) is int
     assert quote.price_millicredits >= max(1, quote.cost.millicredits)
@@ -77,10 +78,10 @@ def test_a_quote_is_repeatable_whole_and_about_the_input_it_was_made_for(entry):
 def test_the_price_version_follows_the_markup_and_the_entry():
     entry, other = catalog.get("google/nano-banana"), catalog.get("z-image")
     values, others = (catalog.validate(e, e.example) for e in (entry, other))
-    version = pricing.quote(entry, values, Decimal("1.3")).price_version
-    assert version == pricing.quote(entry, {**values, "prompt": "other"}, Decimal("1.3")).price_version
-    assert version != pricing.quote(entry, values, Decimal("1.4")).price_version
-    assert version != pricing.quote(other, others, Decimal("1.3")).price_version
+    version = pricing.quote(entry, values, Tariff(Decimal("1.3"))).price_version
+    assert version == pricing.quote(entry, {**values, "prompt": "other"}, Tariff(Decimal("1.3"))).price_version
+    assert version != pricing.quote(entry, values, Tariff(Decimal("1.4"))).price_version
+    assert version != pricing.quote(other, others, Tariff(Decimal("1.3"))).price_version
 
 
 @pytest.mark.parametrize(
@@ -102,8 +103,8 @@ def test_the_price_version_follows_the_markup_and_the_entry():
     ],
 )
 def test_lists_show_a_short_price_in_our_credits(model, text):
-    assert pricing.describe(catalog.get(model), Decimal("1.5")) == text
+    assert pricing.describe(catalog.get(model), Tariff(Decimal("1.5"))) == text
 
 
 def test_one_credit_is_singular():
-    assert pricing.describe(catalog.get("recraft/remove-background"), Decimal(1)) == "1 credit per image"
+    assert pricing.describe(catalog.get("recraft/remove-background"), Tariff(Decimal(1))) == "1 credit per image"

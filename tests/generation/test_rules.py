@@ -5,7 +5,7 @@ from django.test import Client
 
 from accounts.errors import Refused
 from accounts.models import User
-from billing import ledger, upstream
+from billing import breaker, ledger
 from billing.ledger import KeyReused
 from billing.models import Breaker
 from generation import lifecycle
@@ -48,7 +48,7 @@ def test_mistakes_and_empty_wallets_of_customers_pause_nothing(kie: Simulator, a
         driving.finish(order(alice, IMAGE, prompt))
     with pytest.raises(Refused):
         order(bob, IMAGE, "a fox")
-    assert not upstream.paused()
+    assert not breaker.paused()
     assert not Breaker.objects.filter(opened_at__isnull=False).exists()
 
 

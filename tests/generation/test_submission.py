@@ -11,7 +11,7 @@ from django.db import connections
 from django.utils import timezone
 
 from accounts.models import User
-from billing import upstream
+from billing import breaker, upstream
 from billing.models import Alert, Breaker
 from generation import submission
 from generation.models import Generation, SubmitSlot
@@ -81,26 +81,26 @@ def test_the_limit_holds_over_many_workers_at_once(five_in_ten_seconds: None, al
 
 def test_while_paused_nothing_is_taken(alice: User) -> None:
     order(alice, IMAGE, "a fox")
-    upstream.pause("KIE has no credits left")
+    breaker.pause("KIE has no credits left")
     assert submission.submit_waiting() == 0
     assert not submission.due()
-    upstream.resume()
+    breaker.resume()
     assert submission.due()
 
 
 def test_a_short_pause_ends_by_itself_and_never_shortens_a_longer(db: None) -> None:
-    upstream.pause("maintenance", seconds=60)
-    assert upstream.paused()
+    breaker.pause("maintenance", seconds=60)
+    assert breaker.paused()
     with time_machine.travel(timezone.now() + timedelta(seconds=61)):
-        assert not upstream.paused()
-        upstream.pause("maintenance again", seconds=60)
-        upstream.pause("busy", seconds=1)
+        assert not breaker.paused()
+        breaker.pause("maintenance again", seconds=60)
+        breaker.pause("busy", seconds=1)
     with time_machine.travel(timezone.now() + timedelta(seconds=110)):
-        assert upstream.paused()
-        upstream.pause("no credits")
-        upstream.pause("busy", seconds=1)
+        assert breaker.paused()
+        breaker.pause("no credits")
+        breaker.pause("busy", seconds=1)
     with time_machine.travel(timezone.now() + timedelta(hours=9)):
-        assert upstream.paused()
+        assert breaker.paused()
     assert Breaker.objects.get().reason == "no credits"
 
 
@@ -110,11 +110,11 @@ def test_a_low_balance_is_told_once_and_a_sufficient_one_resumes(db: None) -> No
     for _ in range(3):
         upstream.record_balance(49_999)
     assert Alert.objects.filter(key__startswith="balance-low").count() == 1
-    upstream.pause("402")
+    breaker.pause("402")
     upstream.record_balance(49_999)
-    assert upstream.paused()
+    assert breaker.paused()
     upstream.record_balance(50_000)
-    assert not upstream.paused()
+    assert not breaker.paused()
 
 
 def test_an_unreadable_balance_has_its_own_alert(db: None) -> None:

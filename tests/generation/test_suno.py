@@ -9,7 +9,7 @@ from rest_framework.test import APIClient
 
 from accounts.errors import Refused
 from accounts.models import User
-from billing import ledger, upstream
+from billing import breaker, ledger
 from billing.models import Wallet
 from generation import lifecycle, tasks
 from generation.models import Asset, Generation
@@ -208,7 +208,7 @@ def test_an_empty_account_says_429_to_lyrics(kie: Simulator, alice: User) -> Non
     generation = lifecycle.request(alice, "suno/lyrics", {"prompt": "Rain"})
     driving.step()
     generation.refresh_from_db()
-    assert generation.state == "queued" and upstream.paused()
+    assert generation.state == "queued" and breaker.paused()
 
 
 # One step after the other, by our own ids only

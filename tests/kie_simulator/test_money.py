@@ -88,3 +88,11 @@ def test_a_failure_may_be_charged(kie: Kie) -> None:
 
 def test_the_cost_may_be_missing(kie: Kie) -> None:
     assert "creditsConsumed" not in kie.finish(kie.create({"prompt": "sim:no-cost"}))
+
+
+def test_a_price_can_be_another_than_the_listed_one(kie: Kie) -> None:
+    task = kie.finish(kie.create({"prompt": "sim:costs=7.5"}))
+    assert (task["creditsConsumed"], kie.credit()) == (7.5, 9992.5)
+    assert kie.finish(kie.create({"prompt": "sim:costs"}))["creditsConsumed"] == 0.0
+    kie.finish(kie.create({"prompt": "sim:costs=100 sim:fail"}))
+    assert kie.credit() == 9992.5

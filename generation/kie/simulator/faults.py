@@ -67,6 +67,7 @@ STATES = {
     "complete-time-early": "4o, Aleph: completeTime is filled while the task still runs",
     "empty-result": "succeeds without any result",
     "no-cost": "the record has no creditsConsumed, a chat no credits_consumed",
+    "costs": "the given number of credits is debited and reported instead of the price (default 0); not in a chat",
 }
 POLLS = {
     "null-record": "status queries say the record is null for the first 3 s / speed",

@@ -97,10 +97,11 @@ class World:
         harder case for a client (protocol 9).
         """
         self.settle()
-        if not self.account.debit(order.price):
+        faults = order.faults | faults
+        price = faults["costs"] or 0.0 if "costs" in faults else order.price
+        if not self.account.debit(price):
             raise Refusal(402)
         token = self.new_token()
-        faults = order.faults | faults
         usual = order.usual_seconds or SECONDS_BY_KIND[order.entry.kind]
         task = Task(
             id=order.id_prefix + self.new_token(),
@@ -112,7 +113,7 @@ class World:
             callback_url=str(order.body.get("callBackUrl") or ""),
             created=time.time(),
             seconds=duration(usual, token, faults, self.config.speed),
-            price=order.price,
+            price=price,
             faults=faults,
             parent=order.parent,
             index=order.index,

@@ -94,9 +94,14 @@ class Command(BaseCommand):
 
 def schedule() -> None:
     """The standing orders of the queue. Idempotent."""
-    every_minute = ("generation.tasks.beat", "generation.tasks.deliver_alerts", "generation.tasks.look")
-    every_minute += ("billing.payment_tasks.look", "billing.low_credit.run", "generation.tasks.tend_wallets")
-    orders = {**dict.fromkeys(every_minute, 1), "generation.tasks.read_balance": 5}
+    every_minute = ["generation.tasks.beat", "generation.tasks.deliver_alerts", "generation.tasks.look"]
+    every_minute += [
+        "billing.payment_tasks.look",
+        "billing.low_credit.run",
+        "generation.tasks.tend_wallets",
+        "generation.incidents.work",
+    ]
+    orders = {**dict.fromkeys(every_minute, 1), "generation.tasks.read_balance": 5, "generation.health_money.run": 60}
     for function, minutes in orders.items():
         values = {"schedule_type": Schedule.MINUTES, "minutes": minutes, "repeats": -1, "cluster": None}
         Schedule.objects.update_or_create(name=function, defaults={"func": function, **values})
