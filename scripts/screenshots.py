@@ -15,6 +15,13 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 DONE_MILLISECONDS = 60_000
 # What the demo has made, by kind.
 RESULTS = ("image", "video", "music", "speech")
+PAGES = {
+    "/": "models",
+    "/generations/": "history",
+    "/balance/": "balance",
+    "/balance/top-up/": "top-up",
+    "/usage/": "usage",
+}
 LOOKS = {"": (1280, 860, "light"), "-dark": (1280, 860, "dark"), "-phone": (390, 844, "light")}
 
 
@@ -75,6 +82,22 @@ def talk(page: Page) -> str:
     return page.url
 
 
+def buy(page: Page, suffix: str) -> None:
+    """Buy a pack on the payment service's page and come back."""
+    page.goto("/balance/top-up/")
+    page.get_by_role("button", name="Continue to payment").click()
+    page.wait_for_url("**/c/pay/**")
+    take(page, "checkout" + suffix)
+    page.get_by_role("button", name="Pay", exact=False).first.click()
+    page.wait_for_url("**/balance/payments/*/")
+    page.get_by_text("Paid").first.wait_for(timeout=DONE_MILLISECONDS)
+    take(page, "payment" + suffix)
+    page.goto("/balance/")
+    page.get_by_role("link", name="This month").click()
+    page.wait_for_url("**/balance/*/*/")
+    take(page, "statement" + suffix)
+
+
 def main(url: str) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
@@ -92,9 +115,10 @@ def main(url: str) -> None:
             )
             page = context.new_page()
             sign_in(page, "demo@example.com")
-            for path, name in (("/", "models"), ("/generations/", "history"), ("/balance/", "balance")):
+            for path, name in PAGES.items():
                 page.goto(path)
                 take(page, name + suffix)
+            buy(page, suffix)
             page.goto("/models/veo-3-1/?example=1")
             take(page, "form" + suffix)
             for kind in RESULTS:
@@ -115,6 +139,8 @@ def main(url: str) -> None:
         sign_in(page, "operator@example.com")
         page.goto("/admin/generation/generation/")
         take(page, "operators")
+        page.goto("/admin/money/")
+        take(page, "dashboard")
         page.goto("/api/docs/")
         take(page, "api")
         browser.close()
