@@ -63,6 +63,15 @@ def people(count: int) -> list[User]:
             " FROM billing_wallet",
             [FUNDS_MILLICREDITS, FUNDS_MILLICREDITS],
         )
+        # Each of them came in as one lot.
+        cursor.execute(
+            "INSERT INTO billing_lot (wallet_id, source, amount, remaining, priority, created_at)"
+            " SELECT wallet_id, 'purchase', available, 0, 20, now() FROM billing_entry WHERE kind = 'top_up'"
+        )
+        cursor.execute(
+            "INSERT INTO billing_lotchange (lot_id, entry_id, amount) SELECT l.id, e.id, e.available"
+            " FROM billing_lot l JOIN billing_entry e ON e.wallet_id = l.wallet_id WHERE e.kind = 'top_up'"
+        )
     return users
 
 
