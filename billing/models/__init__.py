@@ -3,25 +3,21 @@
 from billing.models.budgets import Budget, BudgetUse, SpendHour
 from billing.models.grants import RecurringGrant
 from billing.models.ledger import BALANCED, BUCKETS, Buckets, Entry, Lot, LotChange, Wallet
+from billing.models.offers import CreditPack, CreditPlan
 from billing.models.operations import Adjustment, Incident, IncidentItem, IncidentMail, MoneyCheck
 from billing.models.payments import (
     AutoRecharge,
-    CreditPack,
-    CreditPlan,
     Payment,
     PaymentDispute,
     PaymentEntry,
     PaymentRefund,
-    RedeemBatch,
-    RedeemCode,
-    RedeemTries,
-    Redemption,
     StripeCustomer,
     StripeEvent,
     Subscription,
 )
 from billing.models.preferences import Preferences
 from billing.models.prices import PriceGroup, PriceList, PriceMember
+from billing.models.redeem import RedeemBatch, RedeemCode, RedeemTries, Redemption
 from billing.models.upstream import (
     Alert,
     AlertAttempt,

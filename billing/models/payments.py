@@ -1,68 +1,14 @@
-"""Credits that are sold: packs, plans, payments and what Stripe says about them. Money is in minor units (cents)."""
+"""Payments and what Stripe says about them. Money is in minor units (cents)."""
 
 import uuid
 
 from django.conf import settings
-from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
 from billing.models.ledger import Entry
-
-
-class Offer(models.Model):
-    """Credits at a fixed price."""
-
-    name = models.CharField(max_length=60)
-    credits_millicredits = models.BigIntegerField()
-    price_minor = models.BigIntegerField(validators=[MinValueValidator(1)])
-    currency = models.CharField(max_length=3)
-    position = models.PositiveSmallIntegerField(default=0, help_text="The lowest comes first.")
-    active = models.BooleanField(default=True, help_text="Whether it can be bought.")
-
-    class Meta:
-        abstract = True
-        ordering = ["position", "price_minor", "pk"]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class CreditPack(Offer):
-    """Credits that are bought once."""
-
-    bonus_millicredits = models.BigIntegerField(default=0)
-    # How long they can be used; None: for ever.
-    lasts_days = models.PositiveIntegerField(null=True, blank=True)
-
-    class Meta(Offer.Meta):
-        abstract = False
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(credits_millicredits__gt=0, bonus_millicredits__gte=0, price_minor__gt=0),
-                name="credit_pack_amounts",
-            ),
-            models.CheckConstraint(condition=~Q(lasts_days=0), name="credit_pack_lasts"),
-        ]
-
-    @property
-    def total_millicredits(self) -> int:
-        return self.credits_millicredits + self.bonus_millicredits
-
-
-class CreditPlan(Offer):
-    """Credits that come every month. Without `rollover` a month's credits end with the month that was paid."""
-
-    rollover = models.BooleanField(default=False, help_text="Whether what is left over can be used later.")
-
-    class Meta(Offer.Meta):
-        abstract = False
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(credits_millicredits__gt=0, price_minor__gt=0), name="credit_plan_amounts"
-            ),
-        ]
+from billing.models.offers import CreditPack, CreditPlan
 
 
 class StripeCustomer(models.Model):
@@ -334,71 +280,3 @@ class StripeEvent(models.Model):
 
     def __str__(self) -> str:
         return self.event_id or f"{self.get_outcome_display()} {self.pk}"
-
-
-class RedeemBatch(models.Model):
-    """Codes that an operator issued together, all worth the same."""
-
-    note = models.CharField(max_length=200, help_text="Customers see it in their statement.")
-    credits_millicredits = models.BigIntegerField()
-    # None: any number.
-    uses_per_code = models.PositiveIntegerField(null=True, blank=True, default=1)
-    uses_per_user = models.PositiveIntegerField(null=True, blank=True, default=1)
-    expires_at = models.DateTimeField(null=True, blank=True)
-    # How long the credits can be used; None: for ever.
-    lasts_days = models.PositiveIntegerField(null=True, blank=True)
-    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", editable=False)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
-
-    class Meta:
-        verbose_name = "batch of redeem codes"
-        verbose_name_plural = "redeem codes"
-        constraints = [
-            models.CheckConstraint(condition=Q(credits_millicredits__gt=0), name="redeem_batch_amount"),
-            models.CheckConstraint(
-                condition=~Q(uses_per_code=0) & ~Q(uses_per_user=0) & ~Q(lasts_days=0), name="redeem_batch_limits"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.note
-
-
-class RedeemCode(models.Model):
-    """A code, kept as a keyed hash (like an API key) with its last characters to recognise it by."""
-
-    batch = models.ForeignKey(RedeemBatch, on_delete=models.CASCADE, related_name="codes")
-    digest = models.CharField(max_length=64, unique=True)
-    hint = models.CharField(max_length=4)
-
-    def __str__(self) -> str:
-        return f"…{self.hint}"
-
-
-class Redemption(models.Model):
-    """A use of a code. `use` counts those of the code, `number` the user's of the batch: neither can be taken twice."""
-
-    batch = models.ForeignKey(RedeemBatch, on_delete=models.PROTECT, related_name="redemptions")
-    code = models.ForeignKey(RedeemCode, on_delete=models.PROTECT, related_name="redemptions")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="redemptions")
-    use = models.PositiveIntegerField()
-    number = models.PositiveIntegerField()
-    created_at = models.DateTimeField(default=timezone.now)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["code", "use"], name="redemption_use"),
-            models.UniqueConstraint(fields=["batch", "user", "number"], name="redemption_number"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.code} by {self.user}"
-
-
-class RedeemTries(models.Model):
-    """How often somebody has tried a code since when: guessing must not pay."""
-
-    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True, related_name="+")
-    since = models.DateTimeField(default=timezone.now)
-    tries = models.PositiveIntegerField(default=0)
