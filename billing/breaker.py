@@ -53,7 +53,7 @@ def trip(reason: str, *, cause: Breaker.Cause) -> bool:
     opened = {**_CLOSED, "cause": cause, "opened_at": now, "retry_at": _pause_ends(now), "reason": reason[:300]}
     if not rows.update(**opened):
         return False
-    alerts.tell(f"breaker:{cause}:{now:%Y-%m-%dT%H:%M:%S}", f"Submission to KIE is paused: {reason}")
+    alerts.tell(f"breaker:{cause}:{now:%Y-%m-%dT%H:%M:%S.%f}", f"Submission to KIE is paused: {reason}")
     return True
 
 

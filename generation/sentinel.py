@@ -113,5 +113,5 @@ def pause(model: str, reason: str) -> None:
     ModelSwitch.objects.update_or_create(model=model, defaults={"enabled": False, "reason": reason[:300]})
     url = reverse("admin:generation_modelswitch_change", args=[model])
     message = f"{model} is paused. {reason}. Look at its price, then switch it on again."
-    period = timezone.now().isoformat(timespec="seconds")
+    period = timezone.now().isoformat()  # Every pause is told, also two of one second.
     alerts.about(f"model-paused:{model}", message, period=period, severity=alerts.Severity.CRITICAL, url=url)

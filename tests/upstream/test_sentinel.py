@@ -116,6 +116,13 @@ def test_an_operator_resumes_a_model_and_it_counts_anew(kie: Simulator, alice: U
     assert len(raised(f"model-paused:{IMAGE}")) == 2
 
 
+def test_every_pause_is_told_also_two_of_one_second(db: None) -> None:
+    """R-PR2, R-AL1"""
+    for _ in range(5):
+        sentinel.pause(IMAGE, "test")
+    assert len(raised(f"model-paused:{IMAGE}")) == 5
+
+
 def test_what_was_sold_before_the_pause_runs_on(kie: Simulator, alice: User) -> None:
     waiting = order(alice, "an elk")
     Generation.objects.filter(pk=waiting.pk).update(check_at=None)
