@@ -2,10 +2,10 @@
 
     .venv/bin/python scripts/with_postgres.py .venv/bin/python benchmarks/soak.py [--generations 20000] [--users 200]
 
-Web (gunicorn, two processes) and two workers are processes of their own, KIE and Stripe are the simulators. On the way
-workers are killed (SIGKILL) and PostgreSQL is restarted, the daily cap is reached and lifted, and every generation asks
-for one of the simulator's faults or for none. At the end nothing may be open and everything must add up: exit code 1
-and a line for everything that does not.
+Web (gunicorn, two processes), streams (uvicorn) and two workers are processes of their own, KIE and Stripe are the
+simulators. On the way workers and streams are killed (SIGKILL), PostgreSQL is restarted, the daily cap is reached and
+lifted, KIE is busy or refuses the account, and every generation asks for one of the simulator's faults or for none. At
+the end nothing may be open and everything must add up: exit code 1 and a line for everything that does not.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import common
 import httpx
@@ -32,7 +33,7 @@ from django.db.models import Count, Sum
 
 from accounts.errors import Refused
 from accounts.models import ApiKey, User
-from billing import checkout, ledger, refunds, stripe_client
+from billing import breaker, checkout, ledger, refunds, stripe_client
 from billing.amounts import MILLI
 from billing.models import Budget, Payment, Wallet
 from generation.models import Generation
@@ -43,34 +44,63 @@ from tests.stripe_simulator_process import StripeSimulator
 
 State = Generation.State
 MODEL = "google/nano-banana"
+CHAT_MODEL = "gemini-3-flash"
 # What a prompt may ask of the simulator, and how often: most generations simply succeed.
 FAULTS = {
     "": 60,
-    **dict.fromkeys(["policy", "fail", "flag2", "fail-501", "fail-fetch", "fail-later", "fail-408", "fail-531"], 1),
-    **dict.fromkeys(["422", "451", "500", "505", "524", "550", "http-500"], 1),
-    **dict.fromkeys(["html", "bad-json", "drop", "create-timeout", "create-drop", "http-403"], 1),
+    **dict.fromkeys(
+        ["policy", "fail", "flag2", "flag3", "fail-501", "fail-fetch", "fail-later", "fail-408", "fail-531"], 1
+    ),
+    **dict.fromkeys(["422", "451", "500", "500-page", "505", "524", "524-retry", "550", "http-500", "error-400"], 1),
+    **dict.fromkeys(["html", "bad-json", "drop", "create-timeout", "create-drop", "http-403", "claude-500"], 1),
     **dict.fromkeys(["callback-lost", "callback-double", "callback-early", "callback-late", "callback-null"], 2),
     **dict.fromkeys(["callback-forged", "callback-forged-fail", "callback-garbage"], 2),
-    **dict.fromkeys(["unknown-state", "empty-result", "no-cost", "costs=7", "failed-but-charged", "null-record"], 1),
+    **dict.fromkeys(
+        [
+            "unknown-state",
+            "unknown-state-forever",
+            "empty-result",
+            "no-cost",
+            "costs=7",
+            "failed-but-charged",
+            "null-record",
+        ],
+        1,
+    ),
     **dict.fromkeys(["bad-record-json", "poll-500", "poll-429", "late-success=40", "never", "slow=5"], 1),
     **dict.fromkeys(["dead-link", "gone", "truncated", "wrong-type", "redirect-private", "private-url"], 1),
+    **dict.fromkeys(["huge", "slow-file"], 1),
 }
+# One request in so many is a chat; these say what else happens to it, LEAVES that its reader goes away.
+CHAT_EVERY = 10
+LEAVES = "leaves"
+CHAT_FAULTS = {
+    "": 10,
+    **dict.fromkeys(["no-cost", "no-usage", "no-content", "usage-only", "bad-chunk", "own-prompt", "500", "html"], 1),
+    **dict.fromkeys(["cut", "cut-after-usage", "error-midway", "hang", "drop", LEAVES], 1),
+}
+# What KIE debits for these, or when a reply does not reach its end, it tells nobody: an estimate is booked.
+UNTOLD = {"no-cost", "error-midway"}
 KIE_HMAC_KEY = "only-for-the-soak"
 # These make the platform wait for KIE, so they come now and then and not with every tenth request.
-BUSY = ["429", "433", "455"]
+BUSY = ["429", "433", "455", "error-429"]
+ACCOUNT = ["401", "402", "error-401"]
 DEADLINE_SECONDS = 60
 OPEN_PER_CUSTOMER = 3
 # After the last request: deadlines, retries and the sweep have this long.
 QUIET_SECONDS = 300
 CHAOS_EVERY_SECONDS = 20
 CAPPED_SECONDS = 5
+# An operator needs so long to see that KIE refuses the account, and resumes.
+REFUSED_SECONDS = 5
 
 
 class Platform:
     """Web and workers as processes, and what they are told."""
 
-    def __init__(self, kie: Simulator, stripe: StripeSimulator, directory: Path, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}"
+    def __init__(self, kie: Simulator, stripe: StripeSimulator, directory: Path) -> None:
+        port, streams_port = free_port(), free_port()
+        self.url, self.streams_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{streams_port}"
         files = kie.files.removeprefix("http://")
         self.environment = {
             **os.environ,
@@ -86,11 +116,12 @@ class Platform:
             "KIE_WEBHOOK_HMAC_KEY": KIE_HMAC_KEY,
             "KIE_CREATE_LIMIT": "0",
             "KIE_TIMEOUT_SECONDS": "3",
+            "CHAT_IDLE_SECONDS": "3",
             "STRIPE_SECRET_KEY": stripe.key,
             "STRIPE_API_BASE": stripe.api,
             "STRIPE_WEBHOOK_SECRET": stripe.webhook_secret,
             "DOWNLOAD_ALLOW_HOSTS": files,
-            "DEADLINE_SECONDS": f"image={DEADLINE_SECONDS}",
+            "DEADLINE_SECONDS": f"image={DEADLINE_SECONDS},chat={DEADLINE_SECONDS}",
             "DOWNLOAD_MAX_SECONDS": "5",
             "POLL_FIRST_SECONDS": "1",
             "POLL_MAX_SECONDS": "5",
@@ -107,10 +138,12 @@ class Platform:
         bind = f"127.0.0.1:{port}"
         web = ["-m", "gunicorn", "kieplatform.wsgi", "-k", "gthread", "-w", "2", "--threads", "4", "-b", bind]
         self.web = Process(self.environment, *web, "--log-level", "error")
+        streams = ["-m", "uvicorn", "kieplatform.asgi:application", "--port", str(streams_port)]
+        self.streams = Process(self.environment, *streams, "--log-level", "error")
         self.workers = [Process(self.environment, "manage.py", "worker") for _ in range(2)]
 
     def stop(self) -> None:
-        for process in [self.web, *self.workers]:
+        for process in [self.web, self.streams, *self.workers]:
             process.kill()
 
 
@@ -146,6 +179,7 @@ class Soak:
         self.accepted = 0
         self.answers: Counter[int] = Counter()
         self.payments: Counter[str] = Counter()
+        self.chats: Counter[str] = Counter()
         self.over = threading.Event()
         self._lock = threading.Lock()
 
@@ -156,25 +190,44 @@ class Soak:
 
     def generate(self) -> None:
         """One of several threads: requests of customers by turns until enough were accepted."""
-        with httpx.Client(base_url=self.platform.url, timeout=30, trust_env=False) as http:
+        with httpx.Client(timeout=30, trust_env=False) as http:
             while self.accepted < self.wanted:
                 user, key = self.random.choice(self.customers)
+                http.headers["Authorization"] = f"Bearer {key}"
                 with patient():
-                    status = self._post(http, key)
+                    status = self._chat(http) if self.random.randrange(CHAT_EVERY) == 0 else self._post(http)
                     if status == 402:
                         self._buy(user)
                     elif status != 202:
                         time.sleep(0.2)
 
-    def _post(self, http: httpx.Client, key: str) -> int:
+    def _post(self, http: httpx.Client) -> int:
         (fault,) = self.random.choices(list(FAULTS), list(FAULTS.values()))
-        prompt = f"A red fox {self.random.random()} {f'sim:{fault}' if fault else ''}"
-        body = {"model": MODEL, "input": {"prompt": prompt}}
-        response = http.post("/api/v1/generations", json=body, headers={"Authorization": f"Bearer {key}"})
+        body = {"model": MODEL, "input": {"prompt": self._prompt(fault)}}
+        status = http.post(f"{self.platform.url}/api/v1/generations", json=body).status_code
+        self._answered(status, accepted=status == 202)
+        return status
+
+    def _chat(self, http: httpx.Client) -> int:
+        """One reply, streamed; 402 when the customer must buy credits first, else whatever came."""
+        (fault,) = self.random.choices(list(CHAT_FAULTS), list(CHAT_FAULTS.values()))
+        content = self._prompt("tokens=200" if fault == LEAVES else fault)
+        body = {"model": CHAT_MODEL, "messages": [{"role": "user", "content": content}], "stream": True}
+        with http.stream("POST", f"{self.platform.streams_url}/v1/chat/completions", json=body) as response:
+            self._answered(response.status_code, accepted=response.is_success)
+            for _ in response.iter_lines():
+                if fault == LEAVES:
+                    break
+        self.chats[fault] += response.is_success
+        return 202 if response.is_success else response.status_code
+
+    def _prompt(self, fault: str) -> str:
+        return f"A red fox {self.random.random()} {f'sim:{fault}' if fault else ''}"
+
+    def _answered(self, status: int, *, accepted: bool) -> None:
         with self._lock:
-            self.answers[response.status_code] += 1
-            self.accepted += response.status_code == 202
-        return response.status_code
+            self.answers[status] += 1
+            self.accepted += accepted
 
     def _buy(self, user: User) -> None:
         """Credits for two hundred pictures; cards are declined, and some payments are regretted or disputed."""
@@ -205,8 +258,9 @@ class Soak:
             self.stripe.close_dispute(dispute, "won")
 
     def break_things(self) -> None:
-        """Kill a worker, reach the cap, let KIE be busy, restart PostgreSQL: by turns."""
-        turns = itertools.cycle([self._kill_worker, self._reach_the_cap, self._be_busy, restart_postgres])
+        """Kill a worker or the streams, reach the cap, let KIE be busy or refuse us, restart PostgreSQL: by turns."""
+        kie = [self._be_busy, self._refuse_the_account]
+        turns = itertools.cycle([self._kill_worker, self._reach_the_cap, *kie, self._kill_streams, restart_postgres])
         while not self.over.wait(CHAOS_EVERY_SECONDS):
             with patient():
                 next(turns)()
@@ -216,8 +270,18 @@ class Soak:
         worker.kill()
         worker.start()
 
+    def _kill_streams(self) -> None:
+        self.platform.streams.kill()
+        self.platform.streams.start()
+
     def _be_busy(self) -> None:
         self.kie.fault(self.random.choice(BUSY), count=2)
+
+    def _refuse_the_account(self) -> None:
+        self.kie.fault(self.random.choice(ACCOUNT), count=2)
+        time.sleep(REFUSED_SECONDS)
+        self.kie.clear_faults()
+        breaker.resume()
 
     def _reach_the_cap(self) -> None:
         before = Budget.objects.get(scope=Budget.PLATFORM).daily_cap_millicredits
@@ -268,15 +332,29 @@ def faults_found(kie: Simulator, stripe: StripeSimulator) -> list[str]:
 
 
 def _cost(kie: Simulator) -> Iterator[str]:
-    """KIE's debits against the booked cost: where KIE never told one, the estimate is what it took."""
+    """KIE's debits against the booked cost: where KIE never told one, the estimate is what it took.
+
+    A chat whose cost KIE did not tell is estimated by its tokens or its length; those are compared apart.
+    """
     state = kie.state()
     debited = round((state["debited"] - state["returned"]) * MILLI)
-    known = Generation.objects.filter(cost_millicredits__isnull=False).aggregate(sum=Sum("cost_millicredits"))["sum"]
+    chats = [chat for chat in kie.chats(1_000_000) if not _told(chat)]
+    silent = round(sum(chat["debited"] or 0 for chat in chats) * MILLI)
+    known = Generation.objects.filter(cost_millicredits__isnull=False)
+    guessed = known.filter(model=CHAT_MODEL, cost_source=Generation.CostSource.ESTIMATED)
+    booked, estimated = (rows.aggregate(sum=Sum("cost_millicredits", default=0))["sum"] for rows in (known, guessed))
     untold = Generation.objects.filter(cost_millicredits=None).exclude(kie_task_id=None)
-    expected = untold.aggregate(sum=Sum("cost_estimate_millicredits"))["sum"] or 0
-    print(f"KIE debited {debited}; booked {known}, and {expected} estimated for {untold.count()} without an answer")
-    if debited != known + expected:
-        yield f"KIE debited {debited} millicredits, {known + expected} are booked"
+    expected = untold.aggregate(sum=Sum("cost_estimate_millicredits", default=0))["sum"]
+    print(f"KIE debited {debited}; booked {booked}, and {expected} estimated for {untold.count()} without an answer")
+    print(f"of these {silent} for {len(chats)} chats whose cost it told nobody; {estimated} estimated for them")
+    if debited - silent != booked - estimated + expected:
+        yield f"KIE debited {debited - silent} millicredits, {booked - estimated + expected} are booked"
+
+
+def _told(chat: dict[str, Any]) -> bool:
+    """Whether KIE said what a chat cost: at its end, if it came to it."""
+    whole = chat["state"] == "done" or "cut-after-usage" in chat["faults"]
+    return whole and not UNTOLD.intersection(chat["faults"])
 
 
 def _paid(stripe: StripeSimulator) -> Iterator[str]:
@@ -305,7 +383,7 @@ def run(wanted: int, users: int) -> int:
         stack.callback(kie.stop)
         stripe = StripeSimulator.start(speed=50)
         stack.callback(stripe.stop)
-        platform = Platform(kie, stripe, directory, free_port())
+        platform = Platform(kie, stripe, directory)
         stack.callback(platform.stop)
         stripe.send_webhooks_to(f"{platform.url}/stripe/webhook")
         settings.STRIPE_SECRET_KEY, settings.STRIPE_API_BASE = stripe.key, stripe.api
@@ -328,7 +406,8 @@ def run(wanted: int, users: int) -> int:
         for thread in trouble:
             thread.join()
         print(f"{soak.accepted} generations in {time.monotonic() - started:.0f} s; answers {dict(soak.answers)}")
-        print(f"payments: {dict(soak.payments)}; trouble on the way: {dict(TROUBLE.most_common(8))}")
+        print(f"chats: {dict(soak.chats)}; payments: {dict(soak.payments)}")
+        print(f"trouble on the way: {dict(TROUBLE.most_common(8))}")
         settle_down(kie, stripe)
         found = faults_found(kie, stripe)
         for line in found:
