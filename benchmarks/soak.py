@@ -85,10 +85,10 @@ KIE_HMAC_KEY = "only-for-the-soak"
 # These make the platform wait for KIE, so they come now and then and not with every tenth request.
 BUSY = ["429", "433", "455", "error-429"]
 ACCOUNT = ["401", "402", "error-401"]
-DEADLINE_SECONDS = 60
+DEADLINE_SECONDS = 240
 OPEN_PER_CUSTOMER = 3
 # After the last request: deadlines, retries and the sweep have this long.
-QUIET_SECONDS = 300
+QUIET_SECONDS = 480
 CHAOS_EVERY_SECONDS = 20
 CAPPED_SECONDS = 5
 # An operator needs so long to see that KIE refuses the account, and resumes.
@@ -199,7 +199,7 @@ class Soak:
                     if status == 402:
                         self._buy(user)
                     elif status != 202:
-                        time.sleep(0.2)
+                        time.sleep(1)
 
     def _post(self, http: httpx.Client) -> int:
         (fault,) = self.random.choices(list(FAULTS), list(FAULTS.values()))

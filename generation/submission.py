@@ -8,11 +8,9 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.db import transaction
 from django.db.models import Count, Min, QuerySet
 from django.utils import timezone
-from django_q.tasks import async_task
 
-from billing import alerts, breaker
-from billing.models import Breaker
-from generation import catalog, gateway, inputs, lifecycle, messages, polling
+from billing import breaker
+from generation import catalog, gateway, inputs, lifecycle, messages, polling, trouble
 from generation.kie.errors import KieError, Rejected, Unavailable, Unknown
 from generation.kie.families import FAMILIES, failures
 from generation.models import Generation, SubmitSlot
@@ -193,13 +191,7 @@ def _rehosted(generation: Generation, entry: catalog.Entry, error: Rejected) -> 
 
 def _put_back(generation: Generation, error: Unavailable) -> None:
     """Nothing was started: queue again with backoff, and leave KIE alone if it is not only this request."""
-    if error.account:
-        breaker.pause(str(error))
-        async_task("generation.tasks.read_balance")
-    elif error.pause_seconds:
-        breaker.pause(str(error), cause=Breaker.Cause.BUSY, seconds=error.pause_seconds)
-    if error.alert:
-        alerts.tell(f"kie:{str(error)[:40]}:{timezone.now():%Y-%m-%dT%H}", f"KIE refuses work: {error}")
+    trouble.heed(error)
     # A pause for everybody is not this request's fault and does not use up its attempts; its deadline still holds.
     attempts = generation.attempts - 1 if error.pause_seconds else generation.attempts
     if attempts >= MAX_ATTEMPTS:
@@ -211,6 +203,5 @@ def _put_back(generation: Generation, error: Unavailable) -> None:
 
 
 def _reject(generation: Generation, error: Rejected) -> None:
-    if error.alert:
-        alerts.tell(f"model:{generation.model}:{timezone.now():%Y-%m-%d}", f"KIE refuses {generation.model}: {error}")
+    trouble.report(generation.model, error)
     lifecycle.finish(generation, State.FAILED, f"KIE refused: {error}", error=error.code, cost=0)
