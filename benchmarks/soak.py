@@ -33,9 +33,11 @@ from django.db.models import Count, Sum
 
 from accounts.errors import Refused
 from accounts.models import ApiKey, User
-from billing import breaker, checkout, ledger, refunds, stripe_client
+from billing import ledger
 from billing.amounts import MILLI
 from billing.models import Budget, Payment, Wallet
+from billing.payments import checkout, refunds, stripe_client
+from billing.upstream import breaker
 from generation.models import Generation
 from scripts import with_postgres
 from tests.processes import Process

@@ -13,9 +13,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api import ApiView, Pages, user_of
-from billing import ledger, lot_pages, lots, preferences, statement
+from billing import ledger, lots, preferences
 from billing.amounts import format_credits
 from billing.models import Entry, Lot, LotChange, Wallet
+from billing.pages import lots as lot_pages
+from billing.statements import statement
 
 PAGING = [OpenApiParameter("cursor"), OpenApiParameter("limit", int)]
 PERIOD = [

@@ -1,7 +1,7 @@
 """The proof of the books, as far as they know themselves: checks that read billing's tables alone.
 
 Every check is one statement over whole tables and yields one line per violation. The caller gives them one snapshot
-(generation.verify), so that running traffic is no violation.
+(generation.oversight.verify), so that running traffic is no violation.
 """
 
 # ruff: noqa: S608 - what is put into the statements are names of columns.
@@ -12,8 +12,8 @@ from datetime import timedelta
 from django.db import connection
 from django.utils import timezone
 
-from billing.minor import credits_left
 from billing.models import BUCKETS
+from billing.payments.minor import credits_left
 
 Check = Callable[[], Iterator[str]]
 

@@ -20,7 +20,8 @@ from django.utils import timezone
 
 from accounts.errors import Refused
 from accounts.models import ApiKey, User
-from billing import breaker, prices
+from billing import prices
+from billing.upstream import breaker
 from chat import pictures, settling, threads
 from chat.settling import Ended, Heard
 from generation import catalog, lifecycle, offers, pricing, tokens

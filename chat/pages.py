@@ -24,7 +24,7 @@ from billing.models import Wallet
 from chat import calls, context, conversations, showing, writing
 from chat.conversations import Draft
 from chat.models import Conversation, Message
-from generation import media
+from generation.media import kinds
 from generation.models import Upload
 
 EVENT_STREAM = "text/event-stream"
@@ -287,7 +287,7 @@ def picture(request: SignedInRequest, pk: uuid.UUID) -> HttpResponse:
         raise Http404
     try:
         with upload.file.open("rb") as file:
-            small = media.preview(io.BytesIO(file.read()), media.Media("image", "", upload.content_type))
+            small = kinds.preview(io.BytesIO(file.read()), kinds.Media("image", "", upload.content_type))
     except FileNotFoundError:
         small = None
     if small is None:

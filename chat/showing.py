@@ -17,8 +17,9 @@ from billing.amounts import format_credits
 from billing.models import Wallet
 from chat import conversations, markdown
 from chat.models import Conversation, Message
-from generation import catalog, forms, offers, pricing
+from generation import catalog, offers, pricing
 from generation.models import Generation, Upload
+from generation.pages import forms
 
 LIST_PAGE = 30
 SHOWN_MESSAGES = 60

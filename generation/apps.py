@@ -6,7 +6,8 @@ class GenerationConfig(AppConfig):
 
     def ready(self) -> None:
         """A bad data file stops every process at its start, with the file, the entry and the reason."""
-        from generation import catalog, catalog_changes
+        from generation import catalog
+        from generation.catalog import changes
 
         catalog.all()
-        catalog.use(catalog_changes.overlay)
+        catalog.use(changes.overlay)

@@ -6,7 +6,8 @@ from typing import Any
 
 from accounts.errors import Refused
 from accounts.models import User
-from generation import catalog, content
+from generation import catalog
+from generation.media import content
 from generation.models import Asset, Generation
 
 # Fields that say which result of the earlier generation is meant, by its place.

@@ -23,12 +23,14 @@ from django_q.tasks import async_task
 from accounts.errors import Refused
 from accounts.models import ApiKey, User
 from accounts.transactions import atomically
-from billing import budgets, ledger, upstream
+from billing import ledger
 from billing.amounts import format_credits
-from generation import catalog, inputs, limits, messages, offers, pricing, sentinel
+from billing.upstream import account, budgets
+from generation import catalog, inputs, limits, messages, offers, pricing
 from generation.kie.families import failures
 from generation.kie.families.base import Status
 from generation.models import Event, Generation
+from generation.oversight import sentinel
 
 State = Generation.State
 CostSource = Generation.CostSource
@@ -305,7 +307,7 @@ def _estimate_cost(generation: Generation) -> None:
     if generation.cost_millicredits is None:
         rows = Generation.objects.filter(pk=generation.pk, cost_millicredits=None)
         if rows.update(cost_millicredits=F("cost_estimate_millicredits"), cost_source=CostSource.ESTIMATED):
-            upstream.book(generation.cost_estimate_millicredits)
+            account.book(generation.cost_estimate_millicredits)
 
 
 def enter_cost(generation: Generation, cost: int, *, by: str) -> None:
@@ -324,7 +326,7 @@ def book_cost(generation: Generation, cost: int | None, source: str = CostSource
     known = Generation.objects.select_for_update().only("cost_millicredits").get(pk=generation.pk).cost_millicredits
     before = generation.cost_estimate_millicredits if known is None else known
     Generation.objects.filter(pk=generation.pk).update(cost_millicredits=cost, cost_source=source)
-    upstream.book(cost - (known or 0))
+    account.book(cost - (known or 0))
     budgets.correct(limits.scopes(generation), generation.created_at, cost - before)
     generation.cost_millicredits, generation.cost_source = cost, source
 

@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from accounts.errors import Refused
 from accounts.models import ApiKey, User
-from billing import budgets
 from billing.models import Budget
+from billing.upstream import budgets
 from generation.models import Generation
 
 State = Generation.State

@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import ApiKey
-from generation import catalog_models  # noqa: F401
+from generation.catalog import models as catalog_models  # noqa: F401
 
 
 def new_callback_token() -> str:

@@ -12,10 +12,11 @@ from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from billing import alerts
-from generation import catalog, gateway, lifecycle, media, messages
+from generation import catalog, gateway, lifecycle, messages
 from generation.kie import download, wire
 from generation.kie.errors import KieError
 from generation.kie.families import FAMILIES
+from generation.media import kinds
 from generation.models import Asset, Generation
 
 MAX_ATTEMPTS = 5
@@ -40,7 +41,7 @@ def store(generation: Generation) -> bool:
                 _store_one(generation, index, result)
     except Refusal as error:
         return _refuse(generation, error)
-    except (download.Dead, media.Unrecognised) as error:
+    except (download.Dead, kinds.Unrecognised) as error:
         return _retry_later(generation, error)
     if generation.state == State.FAILED:
         lifecycle.stop_watching(generation)
@@ -55,7 +56,7 @@ def store_partial(generation: Generation) -> None:
         if index not in stored:
             try:
                 _store_one(generation, index, result)
-            except (Refusal, download.Dead, media.Unrecognised) as error:
+            except (Refusal, download.Dead, kinds.Unrecognised) as error:
                 lifecycle.note(generation, f"early result not fetched: {error}")
 
 
@@ -82,16 +83,16 @@ def _store_one(generation: Generation, index: int, result: dict[str, Any]) -> No
     with tempfile.NamedTemporaryFile() as file:
         if result["url"]:
             _fetch(generation, result["url"], file)
-            found = media.identify(file)
+            found = kinds.identify(file)
         elif result.get("data") is not None:
             file.write(json.dumps(result["data"], ensure_ascii=False, indent=1).encode())
-            found = media.JSON
+            found = kinds.JSON
         else:
             file.write(result["text"].encode())
-            found = media.PLAIN_TEXT
+            found = kinds.PLAIN_TEXT
         file.flush()
-        if found.kind in ("audio", "video") and not media.playable(Path(file.name)):
-            raise media.Unrecognised("a broken recording")
+        if found.kind in ("audio", "video") and not kinds.playable(Path(file.name)):
+            raise kinds.Unrecognised("a broken recording")
         _keep(generation, index, result, file, found)
 
 
@@ -102,13 +103,13 @@ def _cover(generation: Generation, url: str) -> bytes | None:
     with tempfile.NamedTemporaryFile() as file:
         try:
             _fetch(generation, url, file)
-            return media.preview(file, media.identify(file))
-        except (Refusal, download.Dead, media.Unrecognised) as error:
+            return kinds.preview(file, kinds.identify(file))
+        except (Refusal, download.Dead, kinds.Unrecognised) as error:
             lifecycle.note(generation, f"no cover: {error}")
             return None
 
 
-def _content(file: IO[bytes], found: media.Media) -> Any:
+def _content(file: IO[bytes], found: kinds.Media) -> Any:
     """A text, or the structure in a JSON file, that is small enough to be shown and answered as it is."""
     if found.kind != "text":
         return None
@@ -150,9 +151,9 @@ def _fresh_link(generation: Generation, url: str) -> str:
         return ""
 
 
-def _keep(generation: Generation, index: int, result: dict[str, Any], file: IO[bytes], found: media.Media) -> None:
+def _keep(generation: Generation, index: int, result: dict[str, Any], file: IO[bytes], found: kinds.Media) -> None:
     folder = f"generations/{generation.created_at:%Y/%m}/{generation.pk}"
-    picture = media.preview(file, found) or _cover(generation, result.get("cover_url", ""))
+    picture = kinds.preview(file, found) or _cover(generation, result.get("cover_url", ""))
     file.seek(0)
     name = default_storage.save(f"{folder}/{index}.{found.extension}", File(file))
     preview = default_storage.save(f"{folder}/{index}.preview.webp", ContentFile(picture)) if picture else ""

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Count, Min, QuerySet
 from django.utils import timezone
 
-from billing import breaker
+from billing.upstream import breaker
 from generation import catalog, gateway, inputs, lifecycle, messages, polling, trouble
 from generation.kie.errors import KieError, Rejected, Unavailable, Unknown
 from generation.kie.families import FAMILIES, failures

@@ -6,8 +6,10 @@ from django.utils import timezone
 from django_q.tasks import async_task
 
 from billing import alert_delivery, grants, ledger
-from generation import alert_post, catalog_sync, reconciliation, results, submission, watch
+from generation import results, submission
+from generation.catalog import sync
 from generation.models import Generation, Heartbeat
+from generation.oversight import alert_post, reconciliation, watch
 
 State = Generation.State
 
@@ -42,7 +44,7 @@ def beat() -> None:
 
 def sync_catalogue() -> None:
     """Go on with reading KIE's catalogue for a while, and leave the rest to another task."""
-    if catalog_sync.work(seconds=CATALOGUE_SLICE_SECONDS).state == "more":
+    if sync.work(seconds=CATALOGUE_SLICE_SECONDS).state == "more":
         async_task("generation.tasks.sync_catalogue")
     beat()
 

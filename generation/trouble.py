@@ -3,8 +3,9 @@
 from django.utils import timezone
 from django_q.tasks import async_task
 
-from billing import alerts, breaker
+from billing import alerts
 from billing.models import Breaker
+from billing.upstream import breaker
 from generation.kie.errors import Rejected, Unavailable
 
 

@@ -8,8 +8,8 @@ from django.conf import settings
 
 from accounts.errors import Refused
 from accounts.models import User
-from billing import checkout
 from billing.models import CreditPack, CreditPlan
+from billing.payments import checkout
 
 # The simulator starts together with the worker that runs this.
 WAIT_SECONDS = 60

@@ -8,7 +8,8 @@ from django.utils.functional import lazy
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
-from generation import metrics, webhooks
+from generation import webhooks
+from generation.oversight import metrics
 from kieplatform import health
 
 # Operators sign in where everybody does: the same limits on attempts, later the same second factor.
@@ -19,18 +20,18 @@ admin.site.site_header = admin.site.site_title = "kieplatform"
 api_docs = csp_update({"style-src": [SELF, UNSAFE_INLINE]})(SpectacularSwaggerSplitView.as_view(url_name="schema"))
 
 urlpatterns = [
-    path("", include("generation.urls")),
-    path("", include("billing.urls")),
-    path("", include("billing.payment_urls")),
+    path("", include("generation.pages.urls")),
+    path("", include("billing.pages.urls")),
+    path("", include("billing.payments.urls")),
     path("", include("accounts.urls")),
     path("accounts/", include("allauth.urls")),
-    path("api/v1/", include("generation.api_urls")),
+    path("api/v1/", include("generation.api.urls")),
     path("api/docs/", api_docs, name="api-docs"),
     path("", include("chat.api_urls")),
     path("chat/", include("chat.page_urls")),
     path("kie/", webhooks.bell),
     path("kie/<str:token>/", webhooks.bell, name="bell"),
-    path("admin/money/", include("generation.admin_dashboard")),
+    path("admin/money/", include("generation.admin.dashboard")),
     path("admin/", admin.site.urls),
     path("favicon.ico", RedirectView.as_view(url=lazy(static, str)("img/logo.svg"))),
     path("healthz", health.healthz),

@@ -2,8 +2,8 @@ from django import template
 from django.db.models import QuerySet
 
 from accounts.models import User
-from billing import minor, payments
 from billing.models import Payment
+from billing.payments import booking, minor
 
 register = template.Library()
 
@@ -17,4 +17,4 @@ def in_money(amount_minor: int, currency: str) -> str:
 @register.simple_tag
 def pending_payments(user: User) -> QuerySet[Payment]:
     """What the customer has paid and the bank has not confirmed yet."""
-    return payments.pending(user)
+    return booking.pending(user)

@@ -10,8 +10,9 @@ from django import template
 from django.urls import reverse
 from django.utils import timezone
 
-from generation import forms, usage, usage_chart
+from generation import usage
 from generation.models import Generation
+from generation.pages import forms, usage_chart
 
 register = template.Library()
 PREFIX = "generation:"

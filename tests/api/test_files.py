@@ -9,7 +9,7 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from generation import uploads
+from generation.media import uploads
 from generation.models import Upload
 from tests.conftest import api_for
 from tests.pages.conftest import picture

@@ -8,7 +8,7 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from generation import api_results
+from generation.api import results
 from generation.models import Generation, ModelSwitch
 from tests import driving
 from tests.conftest import api_for
@@ -59,7 +59,7 @@ def test_details_are_ours_alone(api: APIClient, alice: User) -> None:
 
 
 def test_long_content_is_left_out_of_lists_only(api: APIClient, alice: User) -> None:
-    long = "la " * api_results.LISTED_BYTES
+    long = "la " * results.LISTED_BYTES
     generation = made(alice, "ai-music-api/generate-lyrics", {"view": "lyrics", "data": long}, {"data": "short"})
     (listed,) = api.get("/api/v1/generations").json()["results"]
     assert [result["text"] for result in listed["results"]] == [None, "short"]

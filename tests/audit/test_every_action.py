@@ -13,7 +13,8 @@ from django.urls import NoReverseMatch, URLPattern, URLResolver, reverse
 from accounts.admin_buttons import ButtonsAdmin
 from accounts.audit_rows import AuditRow
 from accounts.models import ApiKey, User
-from billing import alerts, upstream
+from billing import alerts
+from billing.upstream import account
 from generation.models import Generation
 
 # Signing in is not yet being signed in: its rows are written where people sign in.
@@ -26,7 +27,7 @@ def things(succeeded: Generation, queued: Generation, alice: User) -> None:
     """An object of many kinds, so that pages have something to be about."""
     ApiKey.issue(alice, "shop")
     alerts.tell("test", "something")
-    upstream.record_balance(7_000)
+    account.record_balance(7_000)
 
 
 def some_pk(model: type[Model]) -> str:

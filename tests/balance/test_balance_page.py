@@ -1,8 +1,9 @@
 import pytest
 from django.utils import timezone
 
-from billing import ledger, statement
+from billing import ledger
 from billing.models import Entry, Wallet
+from billing.statements import statement
 from tests.pages.conftest import browser_of, failed, requested, succeeded
 
 pytestmark = pytest.mark.django_db

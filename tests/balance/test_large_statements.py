@@ -13,9 +13,10 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from billing import ledger, statement
+from billing import ledger
 from billing.models import Entry
-from billing.statement_csv import MARK
+from billing.statements import statement
+from billing.statements.as_csv import MARK
 from tests.balance.booking import flood
 from tests.balance.test_statements import text_of_pdf
 from tests.pages.conftest import browser_of, succeeded

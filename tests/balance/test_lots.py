@@ -6,8 +6,9 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from billing import ledger, lot_pages
+from billing import ledger
 from billing.models import Entry, Lot, LotChange
+from billing.pages import lots
 from tests.balance.booking import at, spend
 from tests.pages.conftest import browser_of, succeeded
 
@@ -61,7 +62,7 @@ def test_a_lot_that_paid_an_overdraft_was_used_for_it(bob):
     bob.wallet.save(update_fields=["overdraft_limit"])
     spend(bob, 10_000)
     ledger.top_up(bob, 30_000, payment="stripe:1")
-    [shown] = lot_pages.shown(list(Lot.objects.all()))
+    [shown] = lots.shown(list(Lot.objects.all()))
     assert (shown.lot.remaining, shown.used) == (20_000, 10_000)
 
 
@@ -86,7 +87,7 @@ def test_a_lot_leads_to_the_generations_that_it_paid(alice, text_of):
 
 def test_the_changes_of_a_lot_are_shown_some_at_a_time(alice):
     lot = Lot.objects.get(wallet=alice.pk)
-    for number in range(2 * lot_pages.CHANGES):
+    for number in range(2 * lots.CHANGES):
         spend(alice, 1_000, f"job:{number}")
     browser, seen, older = browser_of(alice), [], ""
     while True:

@@ -10,9 +10,10 @@ import pytest
 import time_machine
 from pypdf import PdfReader
 
-from billing import ledger, months, preferences, statement, statement_pdf
+from billing import ledger, preferences
 from billing.models import Entry, Wallet
-from billing.statement_csv import MARK, cell
+from billing.statements import as_pdf, months, statement
+from billing.statements.as_csv import MARK, cell
 from tests.balance.booking import at, many, spend
 from tests.pages.conftest import browser_of, succeeded
 
@@ -170,7 +171,7 @@ def test_the_pdf_of_a_month_says_the_same_sum(history, now):
         assert response["Content-Type"] == "application/pdf"
         words = text_of_pdf(response).split()
         for amount in (totals.opening, totals.came_in, totals.out, totals.expired, totals.closing):
-            assert statement_pdf.format_credits(amount) in words
+            assert as_pdf.format_credits(amount) in words
         assert "bob@example.com" in words
 
 
@@ -178,7 +179,7 @@ def test_the_lines_of_the_pdf_add_up(history, now):
     """R-LED7"""
     april = months.Month(2026, 4, ZoneInfo("UTC"))
     opening = statement.of_period(history.pk, april.start, april.end).opening
-    lines, by_day = statement_pdf._lines(history.pk, april, lambda abouts: {}, opening)
+    lines, by_day = as_pdf._lines(history.pk, april, lambda abouts: {}, opening)
     balance = Decimal(opening) / 1000
     for line in lines:
         balance += number(line[2]) - number(line[3]) - number(line[4])
@@ -193,7 +194,7 @@ def test_a_pdf_prints_every_script(bob, now):
     printed = text_of_pdf(browser_of(bob).get("/balance/2026/3/statement.pdf"))
     for word in ("水墨画", "한글", "あ", "Ωж", "🚀", "½"):
         assert word in printed
-    assert statement_pdf.MISSING not in printed
+    assert as_pdf.MISSING not in printed
 
 
 def test_text_from_right_to_left_is_printed(bob, now):
@@ -202,7 +203,7 @@ def test_text_from_right_to_left_is_printed(bob, now):
 
 
 def test_what_no_font_has_is_marked_and_lines_are_one():
-    assert statement_pdf.printable("a\U0010fffdb\r\nc\0\u202e") == "a\ufffdb c"
+    assert as_pdf.printable("a\U0010fffdb\r\nc\0\u202e") == "a\ufffdb c"
 
 
 # Months

@@ -8,8 +8,9 @@ import time_machine
 
 from billing import ledger, preferences
 from billing.models import Entry
-from generation import usage, usage_chart
+from generation import usage
 from generation.models import Generation
+from generation.pages import usage_chart
 from tests.pages.conftest import BANANA, browser_of, failed, requested, succeeded
 
 pytestmark = pytest.mark.django_db

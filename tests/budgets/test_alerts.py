@@ -7,9 +7,10 @@ import time_machine
 
 from accounts.errors import Refused
 from accounts.models import User
-from billing import budgets
 from billing.models import Alert, Budget
-from generation import lifecycle, watch
+from billing.upstream import budgets
+from generation import lifecycle
+from generation.oversight import watch
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 SCOPE = ["model:a/b"]

@@ -12,12 +12,13 @@ from django.utils import timezone
 from accounts.admin_buttons import admin_url
 from accounts.errors import Refused
 from accounts.models import User
-from billing import breaker, spend
 from billing.models import Alert, Breaker, SpendHour
-from billing.spend import Reading
-from generation import lifecycle, messages, submission, watch
+from billing.upstream import breaker, spend
+from billing.upstream.spend import Reading
+from generation import lifecycle, messages, submission
 from generation.kie.families import failures
 from generation.models import Generation
+from generation.oversight import watch
 from tests.operators.conftest import press
 from tests.pages.conftest import browser_of
 

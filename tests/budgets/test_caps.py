@@ -8,8 +8,8 @@ import time_machine
 from django.db import transaction
 
 from accounts.errors import Refused
-from billing import budgets
 from billing.models import Budget, BudgetUse
+from billing.upstream import budgets
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 LATE = datetime(2026, 11, 21, 23, tzinfo=UTC)

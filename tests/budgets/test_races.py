@@ -15,8 +15,9 @@ from accounts.errors import Refused
 from accounts.models import ApiKey, User
 from billing import ledger
 from billing.models import Budget, BudgetUse, Wallet
-from generation import lifecycle, limits, verify
+from generation import lifecycle, limits
 from generation.models import Generation
+from generation.oversight import verify
 from tests.billing.test_concurrency import all_at_once
 from tests.budgets.use import used
 from tests.processes import Process, database_url, until

@@ -8,10 +8,11 @@ from django.utils import timezone
 
 from accounts.errors import Refused
 from accounts.models import ApiKey, User
-from billing import budgets
 from billing.models import Budget, BudgetUse
-from generation import lifecycle, limits, verify
+from billing.upstream import budgets
+from generation import lifecycle, limits
 from generation.models import Generation
+from generation.oversight import verify
 from tests.budgets.use import used
 
 MODEL, COST = "google/nano-banana", 4_000

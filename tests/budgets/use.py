@@ -1,7 +1,7 @@
 """What budgets have used, as tests ask for it."""
 
-from billing import budgets
 from billing.models import Budget
+from billing.upstream import budgets
 
 
 def used(scope: str = Budget.PLATFORM) -> int:

@@ -13,8 +13,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
-from generation import catalog_changes, catalog_sync
-from generation.catalog_models import CatalogueProposal, CatalogueSync, Listing
+from generation.catalog import changes as catalog_changes
+from generation.catalog import sync as catalog_sync
+from generation.catalog.models import CatalogueProposal, CatalogueSync, Listing
 from generation.models import ModelSwitch
 from tests.conftest import KIE_KEY
 from tests.simulator import Simulator

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
-from generation import catalog, catalog_differences, catalog_document, catalog_prices, exact_json
-from generation.catalog_differences import Difference
+from generation import catalog, exact_json
+from generation.catalog import differences, prices
+from generation.catalog import document as catalog_document
+from generation.catalog.differences import Difference
 
 TEXT = {"type": "string"}
 
@@ -115,7 +117,7 @@ BEFORE = {
 
 
 def told(after: dict[str, Any], before: dict[str, Any] = BEFORE) -> list[str]:
-    return [str(d) for d in catalog_differences.differences(*map(catalog_differences.facts, (before, after)))]
+    return [str(d) for d in differences.differences(*map(differences.facts, (before, after)))]
 
 
 def test_every_kind_of_change_is_told_by_its_path() -> None:
@@ -172,11 +174,11 @@ def test_what_would_sell_more_than_before_is_known(what: str, before: Any, after
 def test_taking_every_change_over_leads_from_one_schema_to_the_other(entry: catalog.Entry) -> None:
     """From a schema of some model to that of another, and no difference is left."""
     source = catalog.get("kling-3.0/video").schema
-    before, after = catalog_differences.facts(entry.schema), catalog_differences.facts(source)
-    changes = catalog_differences.differences(before, after)
+    before, after = differences.facts(entry.schema), differences.facts(source)
+    changes = differences.differences(before, after)
     plain = [d for d in changes if "." not in d.path and "[" not in d.path]
-    result = catalog_differences.apply(entry.schema, plain, source)
-    left = catalog_differences.differences(catalog_differences.facts(result), after)
+    result = differences.apply(entry.schema, plain, source)
+    left = differences.differences(differences.facts(result), after)
     assert not [str(d) for d in left if d.path in {p.path for p in plain} and d.what != "default"]
 
 
@@ -184,11 +186,11 @@ def test_taking_every_change_over_leads_from_one_schema_to_the_other(entry: cata
 def test_every_price_survives_its_form_and_its_storage(entry: catalog.Entry) -> None:
     """R-PR7"""
     price: dict[str, Any] = entry.price  # type: ignore[assignment]
-    numbers = {amount.path: amount.credits for amount in catalog_prices.amounts(price)}
-    assert catalog_prices.replaced(price, numbers) == price
+    numbers = {amount.path: amount.credits for amount in prices.amounts(price)}
+    assert prices.replaced(price, numbers) == price
     assert exact_json.loads(exact_json.dumps(price)) == price
-    assert catalog_prices.fitted(price, entry.schema) == price
-    doubled = catalog_prices.replaced(price, {path: number * 2 for path, number in numbers.items()})
+    assert prices.fitted(price, entry.schema) == price
+    doubled = prices.replaced(price, {path: number * 2 for path, number in numbers.items()})
     patch = {**catalog.raw(entry), "price": doubled}
     assert catalog.build(patch, entry.as_of, {e.id for e in catalog.all()}).price == doubled
 
@@ -208,7 +210,7 @@ def test_numbers_stay_exact() -> None:
 
 def test_rows_that_contradict_each_other_suggest_nothing() -> None:
     price = {"unit": "image", "credits": 4}
-    assert catalog_prices.suggested(price, {"a": "4", "b": "4"}, {"a": "5", "b": "6"}) == {}
-    assert catalog_prices.suggested(price, {"a": "4"}, {"a": "5"}) == {("credits",): Decimal(5)}
-    assert catalog_prices.suggested(price, {"a": "3"}, {"a": "5"}) == {}
-    assert catalog_prices.suggested(price, {"a": "4"}, {"a": "free"}) == {}
+    assert prices.suggested(price, {"a": "4", "b": "4"}, {"a": "5", "b": "6"}) == {}
+    assert prices.suggested(price, {"a": "4"}, {"a": "5"}) == {("credits",): Decimal(5)}
+    assert prices.suggested(price, {"a": "3"}, {"a": "5"}) == {}
+    assert prices.suggested(price, {"a": "4"}, {"a": "free"}) == {}

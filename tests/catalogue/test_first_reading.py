@@ -5,7 +5,7 @@ from typing import Any
 
 from billing.models import Alert
 from generation import catalog
-from generation.catalog_models import CatalogueProposal, Listing
+from generation.catalog.models import CatalogueProposal, Listing
 from tests.catalogue.conftest import BANANA, Shop, command, proposals, state, sync
 
 

@@ -12,8 +12,10 @@ from accounts.errors import Refused
 from accounts.models import User
 from billing import alert_delivery
 from billing.models import Alert, Wallet
-from generation import alert_post, catalog, catalog_changes, lifecycle, offers
-from generation.catalog_models import CatalogueChange, CatalogueProposal
+from generation import catalog, lifecycle, offers
+from generation.catalog import changes
+from generation.catalog.models import CatalogueChange, CatalogueProposal
+from generation.oversight import alert_post
 from tests import driving
 from tests.catalogue.conftest import FOX, Shop, page_of, press, proposal, proposals, switch_of, sync
 
@@ -146,9 +148,7 @@ def test_other_processes_sell_it_within_seconds(read: Shop, olga: User, settings
     """What was accepted elsewhere: nobody told this process."""
     entry = catalog.get("google/nano-banana")
     patch = {**catalog.raw(entry), "id": PAINT}
-    CatalogueChange.objects.create(
-        model=PAINT, patch=catalog_changes.exact_json.dumps(patch), summary="elsewhere", author=olga
-    )
+    CatalogueChange.objects.create(model=PAINT, patch=changes.exact_json.dumps(patch), summary="elsewhere", author=olga)
     assert PAINT not in {e.id for e in catalog.all()}
     settings.CATALOGUE_RELOAD_SECONDS = 0
     assert catalog.get(PAINT).price == entry.price

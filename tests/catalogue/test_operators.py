@@ -14,7 +14,7 @@ from accounts.admin_buttons import admin_url
 from accounts.models import User
 from billing.models import Alert
 from generation import catalog, offers
-from generation.catalog_models import CatalogueChange, CatalogueProposal, Listing
+from generation.catalog.models import CatalogueChange, CatalogueProposal, Listing
 from tests.catalogue.conftest import BANANA, Shop, press, proposal, proposals, state, switch_of, sync
 
 pytestmark = pytest.mark.django_db(transaction=True)

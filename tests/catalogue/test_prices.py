@@ -11,7 +11,7 @@ from accounts.admin_buttons import admin_url
 from accounts.models import User
 from billing.models import Alert
 from generation import catalog, offers
-from generation.catalog_models import CatalogueChange
+from generation.catalog.models import CatalogueChange
 from tests.catalogue.conftest import BANANA, FOX, Shop, page_of, press, proposal, proposals, sync
 
 pytestmark = pytest.mark.django_db(transaction=True)

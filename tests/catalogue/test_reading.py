@@ -12,8 +12,10 @@ from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 
 from billing.models import Alert
-from generation import catalog_readings, catalog_sync, tasks
-from generation.catalog_models import CatalogueSync, Listing
+from generation import tasks
+from generation.catalog import readings
+from generation.catalog import sync as catalog_sync
+from generation.catalog.models import CatalogueSync, Listing
 from generation.kie.families.base import Answer
 from generation.management.commands import worker
 from tests.catalogue.conftest import BANANA, Shop, command, proposals, state, sync
@@ -192,5 +194,5 @@ def test_the_worker_has_it_in_its_orders(db: Any) -> None:
     ],
 )
 def test_a_list_of_another_shape_is_no_list(answer: Any) -> None:
-    with pytest.raises(catalog_readings.Unreadable):
-        catalog_readings.models(lambda request: Answer(200, {"code": 200, "data": answer}))
+    with pytest.raises(readings.Unreadable):
+        readings.models(lambda request: Answer(200, {"code": 200, "data": answer}))

@@ -6,7 +6,7 @@ from django.test import Client
 from accounts.errors import Refused
 from accounts.models import User
 from generation import catalog, lifecycle, offers
-from generation.catalog_models import Listing
+from generation.catalog.models import Listing
 from generation.models import ModelSwitch
 from tests import driving
 from tests.catalogue.conftest import BANANA, FOX, Shop, press, proposal, proposals, state, sync

@@ -8,7 +8,7 @@ from django.test import Client
 from accounts.errors import Refused
 from accounts.models import User
 from generation import catalog, lifecycle, offers
-from generation.catalog_models import CatalogueChange
+from generation.catalog.models import CatalogueChange
 from tests import driving
 from tests.catalogue.conftest import BANANA, FOX, Shop, page_of, press, proposal, proposals, sync_after_a_week
 

@@ -8,16 +8,17 @@ from typing import Any
 import pytest
 
 import billing.verify
-import generation.verify
 from accounts.errors import Refused
 from accounts.models import User
-from billing import breaker, ledger
+from billing import ledger
 from billing.models import Alert
+from billing.upstream import breaker
 from chat import calls
 from chat.calls import Ended
 from generation import catalog, pricing, tokens
 from generation.kie.families.base import millicredits
 from generation.models import Exchange, Generation
+from generation.oversight import verify
 from tests.budgets.use import used
 from tests.chat import talking
 from tests.chat.talking import CLAUDE, DIALECTS, GEMINI, GPT
@@ -360,5 +361,5 @@ def test_the_books_are_right_whatever_happened(kie: Simulator, alice: User) -> N
             talking.talk(alice, model, f"hello {fault}")
     states = Counter(Generation.objects.values_list("state", flat=True))
     assert set(states) == {"succeeded", "failed"}
-    checks = [*billing.verify.CHECKS, *generation.verify.CHECKS]
+    checks = [*billing.verify.CHECKS, *verify.CHECKS]
     assert [found for _, check in checks for found in check()] == []

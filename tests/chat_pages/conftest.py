@@ -17,7 +17,7 @@ from PIL import Image
 
 from accounts.models import User
 from chat.models import Conversation, Message
-from generation import uploads
+from generation.media import uploads
 from generation.models import Generation, Upload
 
 MODEL = "claude-haiku-4-5"

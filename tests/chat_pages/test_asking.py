@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from billing import breaker, ledger
+from billing import ledger
 from billing.models import Entry, Wallet
+from billing.upstream import breaker
 from chat import conversations
 from chat.models import Conversation, Message
 from generation.models import Generation

@@ -9,7 +9,7 @@ from django.utils import timezone
 from chat import context, conversations, showing
 from chat.conversations import Draft
 from chat.models import Conversation, Message
-from generation import uploads
+from generation.media import uploads
 from generation.models import ModelSwitch
 from tests.chat_pages.conftest import CHEAP, MODEL, browser_of, conversation, form, picture_of
 from tests.pages.conftest import requested

@@ -13,10 +13,11 @@ from django_q.models import OrmQ
 
 from accounts.admin_buttons import admin_url
 from accounts.models import User
-from billing import alerts, breaker, ledger, upstream
+from billing import alerts, ledger
 from billing.models import Alert, MoneyCheck
-from generation import health_money
+from billing.upstream import account, breaker
 from generation.models import Generation
+from generation.oversight import health
 from tests.verify.conftest import unguarded
 
 __all__ = ["unguarded"]
@@ -39,17 +40,17 @@ def gauges(client: Client) -> dict[str, str]:
 
 
 def test_books_that_are_right_are_kept_as_such(succeeded: Generation, queued: Generation) -> None:
-    result = health_money.run()
+    result = health.run()
     assert (result.violations, result.found, result.entries) == (0, [], 4)
-    assert len(result.counts) == len(health_money.checks())
-    assert health_money.last() == result
+    assert len(result.counts) == len(health.checks())
+    assert health.last() == result
     assert not Alert.objects.filter(subject="books").exists()
 
 
 def test_books_that_are_wrong_are_told_once_a_day(broken: None, office: Client) -> None:
     """R-AL1"""
-    result = health_money.run()
-    health_money.run()
+    result = health.run()
+    health.run()
     assert result.violations >= 1
     assert any(name == "wallets_equal_their_entries" for _, name, _ in result.found)
     alert = Alert.objects.get(subject="books")
@@ -60,15 +61,15 @@ def test_books_that_are_wrong_are_told_once_a_day(broken: None, office: Client) 
 
 
 def test_old_results_are_let_go(db: Any) -> None:
-    old = health_money.run()
+    old = health.run()
     MoneyCheck.objects.filter(pk=old.pk).update(started_at=timezone.now() - timedelta(days=91))
-    new = health_money.run()
+    new = health.run()
     assert list(MoneyCheck.objects.all()) == [new]
 
 
 def test_the_button_has_the_queue_check(office: Client) -> None:
     office.post(reverse("money-check"))
-    assert any(task.func() == "generation.health_money.run" for task in OrmQ.objects.all())
+    assert any(task.func() == "generation.oversight.health.run" for task in OrmQ.objects.all())
 
 
 def test_without_a_token_there_is_no_such_page(client: Client, db: Any, settings: Any) -> None:
@@ -84,8 +85,8 @@ def test_the_gauges_say_how_things_stand(
 ) -> None:
     """R-REF8: holds past their deadline are 0."""
     settings.METRICS_TOKEN = TOKEN
-    upstream.record_balance(987_654_321_987)
-    health_money.run()
+    account.record_balance(987_654_321_987)
+    health.run()
     now = gauges(client)
     assert now["kieplatform_holds_past_deadline"] == "0"
     assert now["kieplatform_holds_open"] == now['kieplatform_queue_length{state="queued"}'] == "1"
@@ -95,7 +96,7 @@ def test_the_gauges_say_how_things_stand(
     assert now['kieplatform_budget_used_millicredits{period="day"}'] == "8000"
     assert now["kieplatform_paused"] == "0"
     violations = {name: value for name, value in now.items() if name.startswith("kieplatform_violations{")}
-    assert len(violations) == len(health_money.checks()) and set(violations.values()) == {"0"}
+    assert len(violations) == len(health.checks()) and set(violations.values()) == {"0"}
     Generation.objects.filter(pk=queued.pk).update(deadline=timezone.now())
     alerts.tell("test", "look")
     breaker.pause("no credits")
@@ -106,7 +107,7 @@ def test_the_gauges_say_how_things_stand(
 
 def test_the_gauges_tell_of_violations(client: Client, settings: Any, broken: None) -> None:
     settings.METRICS_TOKEN = TOKEN
-    health_money.run()
+    health.run()
     name = 'kieplatform_violations{invariant="1",check="wallets_equal_their_entries"}'
     assert gauges(client)[name] == "1"
 
@@ -114,7 +115,7 @@ def test_the_gauges_tell_of_violations(client: Client, settings: Any, broken: No
 def test_every_line_is_of_the_format(client: Client, settings: Any, alice: User) -> None:
     settings.METRICS_TOKEN = TOKEN
     ledger.grant(alice, 1, reason="test:one")
-    health_money.run()
+    health.run()
     answer = client.get(reverse("metrics"), headers={"Authorization": f"Bearer {TOKEN}"}).content.decode()
     line = re.compile(r'(# (HELP|TYPE) kieplatform_[a-z_]+ .+|kieplatform_[a-z_]+(\{([a-z]+="[^"]*",?)+\})? -?[0-9.]+)')
     assert answer.endswith("\n")

@@ -16,10 +16,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
-from billing import ledger, upstream
+from billing import ledger
 from billing.models import Entry, Wallet
-from generation import dashboard, lifecycle
+from billing.upstream import account
+from generation import lifecycle
 from generation.models import Generation
+from generation.oversight import dashboard
 from tests.operators.conftest import succeed
 
 MODELS = ("google/nano-banana", "gpt4o-image/generate")
@@ -125,7 +127,7 @@ def test_days_are_half_open(alice: User) -> None:
 def test_the_page_shows_it_and_brings_no_scripts_or_styles(office: Client, business: None) -> None:
     """R-SEC6"""
     for reading in (900_000, 850_000):
-        upstream.record_balance(reading)
+        account.record_balance(reading)
     for days in (1, 7, 30):
         page = office.get(reverse("money"), {"days": days}).content.decode()
         for text in ("2000", "alice@example.com", "google/nano-banana", "never checked", "<rect", "<polyline"):
@@ -182,14 +184,14 @@ def test_more_of_everything_costs_no_more_queries(office: Client, alice: User, o
         return len(queries)
 
     made(alice)
-    upstream.record_balance(900_000)
+    account.record_balance(900_000)
     count()
     before = count()
     for number in range(5):
         user = User.objects.create_user(f"customer{number}@example.com")
         ledger.top_up(user, 100_000, payment=f"test:{number}")
         made(user)
-        upstream.record_balance(900_000)
+        account.record_balance(900_000)
     assert count() == before <= 30
 
 

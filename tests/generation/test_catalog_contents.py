@@ -6,7 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from generation import catalog, catalog_checks, pricing
+from generation import catalog, pricing
+from generation.catalog import checks
 
 ENTRIES = catalog.all()
 PRICED = [entry for entry in ENTRIES if entry.price is not None]
@@ -76,7 +77,7 @@ def test_no_example_uses_a_deprecated_field():
 def test_every_field_that_moves_a_price_is_explicit_after_validation(entry):
     """R-UP2: what is priced is sent, not left to a default of KIE's that may change."""
     normalised = catalog.validate(entry, entry.example)
-    for name in catalog_checks.price_movers(entry.price):
+    for name in checks.price_movers(entry.price):
         assert name in normalised
         assert name in entry.schema.get("required", []) or "default" in entry.schema["properties"][name]
 

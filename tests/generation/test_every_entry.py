@@ -37,6 +37,7 @@ def received(generation: Generation) -> dict[str, Any]:
     return body.get("input", body)
 
 
+@pytest.mark.any_database
 @pytest.mark.simulator
 @pytest.mark.parametrize("model", FOR_SALE)
 def test_the_example_ends_in_our_storage_for_its_price(kie: Simulator, alice: User, model: str) -> None:

@@ -50,6 +50,7 @@ def simulator_process(quick_simulator: Simulator) -> Simulator:
     return quick_simulator
 
 
+@pytest.mark.any_database
 @pytest.mark.simulator
 @pytest.mark.parametrize(("model", "marker", "error"), CASES, ids=lambda value: str(value))
 def test_a_failure_gives_every_credit_back(kie: Simulator, alice: User, model: str, marker: str, error: str) -> None:

@@ -6,8 +6,9 @@ import pytest
 from django.core.management import call_command
 
 from accounts.models import User
-from billing import breaker, ledger, upstream
+from billing import ledger
 from billing.models import Alert, Wallet
+from billing.upstream import account, breaker
 from generation import lifecycle
 from generation.models import Generation
 from tests import driving
@@ -126,7 +127,7 @@ def test_an_account_out_of_order_pauses_everything_and_tells_once(kie: Simulator
     assert set(Generation.objects.values_list("state", flat=True)) == {"queued"}
     assert Alert.objects.filter(key__startswith="breaker:").count() == 1
     assert kie.requests("createTask") == 1
-    upstream.record_balance(60_000)
+    account.record_balance(60_000)
     Generation.objects.update(check_at=first.created_at)
     for generation in (first, second):
         assert driving.finish(generation).state == "succeeded"

@@ -15,8 +15,9 @@ from django.urls import reverse
 
 from accounts.errors import Refused
 from accounts.models import User
-from generation import files, uploads
+from generation.media import uploads
 from generation.models import Asset
+from generation.pages import files
 from tests import driving
 from tests.generation.test_faults import order
 from tests.pages.conftest import browser_of, picture, succeeded

@@ -8,7 +8,8 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from accounts.models import User
-from generation import catalog, lengths, uploads
+from generation import catalog
+from generation.media import lengths, uploads
 from generation.models import Upload
 from tests.pages.conftest import picture
 

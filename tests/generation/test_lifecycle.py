@@ -17,8 +17,9 @@ from accounts.errors import Refused
 from accounts.models import User
 from billing import ledger
 from billing.models import Wallet
-from generation import gateway, inputs, lifecycle, uploads
+from generation import gateway, inputs, lifecycle
 from generation.kie.errors import Rejected
+from generation.media import uploads
 from generation.models import Event, Generation
 from tests import driving
 from tests.budgets.use import used

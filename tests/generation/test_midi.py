@@ -6,7 +6,7 @@ from typing import Any
 import mido
 import pytest
 
-from generation import midi
+from generation.media import midi
 
 
 def instrument(name: str = "Piano", *notes: tuple[int, float, float]) -> dict[str, Any]:

@@ -5,9 +5,10 @@ from django.test import Client
 
 from accounts.errors import Refused
 from accounts.models import User
-from billing import breaker, ledger
+from billing import ledger
 from billing.ledger import KeyReused
 from billing.models import Breaker
+from billing.upstream import breaker
 from generation import lifecycle
 from generation.models import Generation
 from tests import driving

@@ -11,8 +11,8 @@ from django.db import connections
 from django.utils import timezone
 
 from accounts.models import User
-from billing import breaker, upstream
 from billing.models import Alert, Breaker
+from billing.upstream import account, breaker
 from generation import submission
 from generation.models import Generation, SubmitSlot
 from tests.generation.test_faults import IMAGE, order
@@ -106,19 +106,19 @@ def test_a_short_pause_ends_by_itself_and_never_shortens_a_longer(db: None) -> N
 
 def test_a_low_balance_is_told_once_and_a_sufficient_one_resumes(db: None) -> None:
     """R-BRK2, R-AL1"""
-    upstream.record_balance(900_000)
+    account.record_balance(900_000)
     for _ in range(3):
-        upstream.record_balance(49_999)
+        account.record_balance(49_999)
     assert Alert.objects.filter(key__startswith="balance-low").count() == 1
     breaker.pause("402")
-    upstream.record_balance(49_999)
+    account.record_balance(49_999)
     assert breaker.paused()
-    upstream.record_balance(50_000)
+    account.record_balance(50_000)
     assert not breaker.paused()
 
 
 def test_an_unreadable_balance_has_its_own_alert(db: None) -> None:
     """R-AL1"""
     for _ in range(2):
-        upstream.balance_unreadable("no connection")
+        account.balance_unreadable("no connection")
     assert Alert.objects.filter(key__startswith="balance-unreadable").count() == 1

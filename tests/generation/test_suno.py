@@ -9,8 +9,9 @@ from rest_framework.test import APIClient
 
 from accounts.errors import Refused
 from accounts.models import User
-from billing import breaker, ledger
+from billing import ledger
 from billing.models import Wallet
+from billing.upstream import breaker
 from generation import lifecycle, tasks
 from generation.models import Asset, Generation
 from tests import driving, examples

@@ -17,9 +17,10 @@ from accounts.errors import Refused
 from accounts.models import User
 from billing import ledger
 from billing.models import Entry, Incident, IncidentItem, Wallet
-from generation import incidents, lifecycle
-from generation.incidents import Criteria
+from generation import lifecycle
 from generation.models import Exchange, Generation
+from generation.oversight import incidents
+from generation.oversight.incidents import Criteria
 from tests.operators.conftest import succeed
 
 SORRY = "Some pictures came out black. We have returned what they cost."

@@ -9,14 +9,14 @@ from django.utils import timezone
 
 from accounts.models import User
 from billing.models import Entry, Incident, IncidentItem, Wallet
-from generation import incidents
+from generation.oversight import incidents
 from tests.incidents.test_incidents import begin, made
 from tests.processes import Process, database_url, until
 
 WORK = """
 import django
 django.setup()
-from generation import incidents
+from generation.oversight import incidents
 incidents.work()
 """
 NUMBER = 60

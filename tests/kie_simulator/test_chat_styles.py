@@ -21,7 +21,7 @@ from tests.kie_simulator.chatting import (
 )
 from tests.kie_simulator.conftest import Kie
 
-CATALOG = Path(__file__).resolve().parents[2] / "generation" / "catalog"
+CATALOG = Path(__file__).resolve().parents[2] / "generation" / "catalog" / "data"
 ENTRIES = [
     entry
     for path in sorted(CATALOG.glob("*.json"))

@@ -8,10 +8,12 @@ from django.urls import reverse
 from accounts.admin_buttons import admin_url
 from accounts.errors import Refused
 from accounts.models import ApiKey, User
-from billing import alerts, breaker, budgets
+from billing import alerts
 from billing.models import Alert, Breaker, Budget
-from generation import lifecycle, verify
+from billing.upstream import breaker, budgets
+from generation import lifecycle
 from generation.models import Generation
+from generation.oversight import verify
 from tests.operators.conftest import press, token_of
 
 BREAKER = Breaker(name="kie")

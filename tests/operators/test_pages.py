@@ -9,8 +9,9 @@ from django.utils import timezone
 
 from accounts.admin_buttons import admin_url
 from accounts.models import ApiKey, User
-from billing import alerts, breaker, upstream
+from billing import alerts
 from billing.models import Alert, Breaker, Budget, Entry, UpstreamBalance, Wallet
+from billing.upstream import account, breaker
 from generation.models import Exchange, Generation, ModelSwitch
 
 LISTS = [
@@ -32,13 +33,13 @@ LISTS = [
 
 @pytest.mark.parametrize("name", LISTS)
 def test_every_list_opens_for_an_operator(name: str, office: Client, succeeded: Generation) -> None:
-    upstream.record_balance(7_000)
+    account.record_balance(7_000)
     alerts.tell("test", "something")
     assert office.get(reverse(f"admin:{name}_changelist")).status_code == 200
 
 
 def test_every_object_opens_for_an_operator(office: Client, succeeded: Generation, alice: User) -> None:
-    upstream.record_balance(7_000)
+    account.record_balance(7_000)
     ApiKey.issue(alice, "shop")
     ModelSwitch.objects.create(model="google/nano-banana", enabled=True)
     for model in (User, ApiKey, Wallet, Entry, Budget, Alert, UpstreamBalance, Generation, ModelSwitch):
@@ -126,7 +127,7 @@ def test_the_gauges_show_what_an_operator_must_know(office: Client, queued: Gene
     assert not before["Holds past their deadline"].wrong
     Generation.objects.update(deadline=timezone.now())
     breaker.pause("no credits")
-    upstream.record_balance(7_500)
+    account.record_balance(7_500)
     after = gauges()
     assert (after["Holds past their deadline"].value, after["Holds past their deadline"].wrong) == ("1", True)
     assert (after["Submission"].value, after["Alerts"].value) == ("paused", "2")

@@ -1,8 +1,8 @@
 import pytest
 from django.utils import timezone
 
-from generation import history
 from generation.models import Generation
+from generation.pages import history
 from tests.pages.conftest import failed, requested, succeeded
 
 pytestmark = pytest.mark.django_db

@@ -5,8 +5,9 @@ from urllib.parse import quote
 import pytest
 from django.http import QueryDict
 
-from generation import catalog, forms, labels, offers
+from generation import catalog, offers
 from generation.models import Generation, ModelSwitch
+from generation.pages import forms, labels
 from tests.pages.conftest import BANANA, succeeded
 from tests.pages.controls import of_form
 
@@ -22,6 +23,7 @@ def posted(data: dict[str, list[str]]) -> QueryDict:
     return query
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.id)
 def test_the_example_goes_through_the_form_unchanged(entry, browser):
     ModelSwitch.objects.create(model=entry.id, enabled=True)
@@ -37,6 +39,7 @@ def test_the_example_goes_through_the_form_unchanged(entry, browser):
     assert catalog.validate(entry, values) == catalog.validate(entry, entry.example)
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.id)
 def test_an_untouched_form_says_nothing_but_defaults(entry, browser):
     ModelSwitch.objects.create(model=entry.id, enabled=True)
@@ -46,6 +49,7 @@ def test_an_untouched_form_says_nothing_but_defaults(entry, browser):
         assert value == [] or labels.as_text(value) == labels.as_text(field.get("default")), name
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("entry", CHATS, ids=lambda entry: entry.id)
 def test_a_model_that_chats_has_no_form_but_the_chat(entry, client):
     ModelSwitch.objects.create(model=entry.id, enabled=True)

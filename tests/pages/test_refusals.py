@@ -5,8 +5,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from billing.models import Budget, Entry
 from generation import catalog
-from generation.labels import as_text
 from generation.models import Generation, ModelSwitch, Upload
+from generation.pages.labels import as_text
 from tests.pages.conftest import BANANA, browser_of, picture, succeeded
 from tests.pages.controls import of_form
 

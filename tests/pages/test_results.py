@@ -7,8 +7,8 @@ import re
 import mido
 import pytest
 
-from generation import files
 from generation.models import Asset, Generation
+from generation.pages import files
 from tests.pages.conftest import browser_of, keep, made, running
 from tests.pages.test_generation_page import seen
 from tests.pages.test_markup import check

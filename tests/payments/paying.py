@@ -10,8 +10,8 @@ from django.utils.module_loading import import_string
 from django_q.models import OrmQ
 
 from accounts.models import User
-from billing import checkout, payments, saved_cards
 from billing.models import Alert, Payment, Wallet
+from billing.payments import booking, checkout, saved_cards
 from billing.verify import CHECKS
 from tests.stripe_simulator_process import StripeSimulator
 
@@ -32,7 +32,7 @@ def buy(
     """A checkout that was paid, and that our books know of."""
     payment = begin(user, credits, save_card=save_card)
     stripe.pay(str(payment.session_id), **how)
-    return payments.sync(payment.pk)
+    return booking.sync(payment.pk)
 
 
 def with_card(stripe: StripeSimulator, user: User, number: str = "4242424242424242") -> str:

@@ -6,8 +6,9 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import User
-from billing import ledger, payments
+from billing import ledger
 from billing.models import Payment, PaymentEntry, PaymentRefund
+from billing.payments import booking
 from billing.verify import CHECKS
 from tests.payments.paying import buy
 from tests.payments.test_refunds_and_disputes import refund_at_stripe
@@ -35,7 +36,7 @@ def test_each_break_is_found(stripe: StripeSimulator, bob: User, name: str) -> N
     """R-INV7, and R-INV11 for a payment that nobody looks at"""
     payment = buy(stripe, bob)
     refund_at_stripe(stripe, payment, 100)
-    payments.sync(payment.pk)
+    booking.sync(payment.pk)
     assert found() == []
     BREAKS[name]()
     assert set(found()) == ({11} if name == "late" else {7})

@@ -7,8 +7,8 @@ from django.db import transaction
 
 from accounts.errors import Refused
 from accounts.models import User
-from billing import checkout, payments, saved_cards
 from billing.models import CreditPack, Lot, Payment, StripeCustomer
+from billing.payments import booking, checkout, saved_cards
 from tests.payments.conftest import signed_in
 from tests.payments.paying import alerts, begin, books_are_right, buy, wallet
 from tests.stripe_simulator_process import StripeSimulator
@@ -22,7 +22,7 @@ def test_a_custom_amount_is_paid_and_can_be_spent(stripe: StripeSimulator, bob: 
     assert (payment.amount_minor, payment.currency, payment.state) == (750, "USD", State.OPEN)
     assert wallet(bob) == {}
     stripe.pay(str(payment.session_id))
-    payment = payments.sync(payment.pk)
+    payment = booking.sync(payment.pk)
     assert payment.state == State.PAID
     assert wallet(bob) == {"available": 1500}
     assert payment.method == "Visa •••• 4242 (12/34)"
@@ -39,7 +39,7 @@ def test_a_pack_brings_its_bonus_and_lasts_as_long_as_promised(
     # What is changed meanwhile changes nothing that was agreed.
     CreditPack.objects.update(credits_millicredits=1, bonus_millicredits=0, lasts_days=1, price_minor=1)
     stripe.pay(str(payment.session_id))
-    payment = payments.sync(payment.pk)
+    payment = booking.sync(payment.pk)
     assert wallet(bob) == {"available": 5500}
     expires_at = Lot.objects.get(wallet=bob.pk).expires_at
     assert expires_at and payment.paid_at and (expires_at - payment.paid_at).days == 365
@@ -49,7 +49,7 @@ def test_a_payment_is_credited_once_however_often_it_is_looked_at(stripe: Stripe
     """R-PAY1"""
     payment = buy(stripe, bob)
     for _ in range(3):
-        payments.sync(payment.pk)
+        booking.sync(payment.pk)
     assert wallet(bob) == {"available": 1000}
 
 
@@ -66,29 +66,29 @@ def test_a_declined_card_charges_nothing_and_the_next_one_may_pay(stripe: Stripe
     payment = begin(bob)
     back = stripe.pay(str(payment.session_id), "decline")
     assert "/c/pay/" in back
-    assert payments.sync(payment.pk).state == State.OPEN
+    assert booking.sync(payment.pk).state == State.OPEN
     assert wallet(bob) == {}
     stripe.pay(str(payment.session_id), "3ds")
-    assert payments.sync(payment.pk).state == State.PAID
+    assert booking.sync(payment.pk).state == State.PAID
     assert wallet(bob) == {"available": 1000}
 
 
 def test_a_delayed_payment_is_pending_until_the_bank_has_paid(stripe: StripeSimulator, bob: User) -> None:
     payment = buy(stripe, bob, how="later-open")
     assert payment.state == State.PENDING
-    assert list(payments.pending(bob)) == [payment]
+    assert list(booking.pending(bob)) == [payment]
     assert "on their way from your bank" in signed_in(bob).get("/balance/").content.decode()
     assert wallet(bob) == {}
     stripe.settle(str(payment.session_id))
-    assert payments.sync(payment.pk).state == State.PAID
+    assert booking.sync(payment.pk).state == State.PAID
     assert wallet(bob) == {"available": 1000}
-    assert not payments.pending(bob)
+    assert not booking.pending(bob)
 
 
 def test_a_delayed_payment_that_fails_brings_nothing(stripe: StripeSimulator, bob: User) -> None:
     payment = buy(stripe, bob, how="later-open")
     stripe.settle(str(payment.session_id), "failed")
-    payment = payments.sync(payment.pk)
+    payment = booking.sync(payment.pk)
     assert payment.state == State.FAILED and payment.failure
     assert wallet(bob) == {}
 
@@ -96,8 +96,8 @@ def test_a_delayed_payment_that_fails_brings_nothing(stripe: StripeSimulator, bo
 def test_a_checkout_that_ends_unpaid_is_over(stripe: StripeSimulator, bob: User) -> None:
     payment = begin(bob)
     stripe_expire(stripe, payment)
-    assert payments.sync(payment.pk).state == State.EXPIRED
-    assert payments.look() == 0
+    assert booking.sync(payment.pk).state == State.EXPIRED
+    assert booking.look() == 0
 
 
 def stripe_expire(stripe: StripeSimulator, payment: Payment) -> None:
@@ -152,7 +152,7 @@ def test_stripe_out_of_reach_charges_nothing_and_says_so(stripe: StripeSimulator
         begin(bob)
     assert refusal.value.code == "payments_unavailable"
     stripe.clear_faults()
-    assert payments.sync(Payment.objects.get().pk).state == State.OPEN
+    assert booking.sync(Payment.objects.get().pk).state == State.OPEN
 
 
 def test_an_answer_that_was_lost_is_asked_for_again_and_nothing_is_made_twice(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing import minor
+from billing.payments import minor
 
 
 @pytest.mark.parametrize(

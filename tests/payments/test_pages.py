@@ -8,8 +8,8 @@ from django.core.cache import cache
 from django.test import Client
 
 from accounts.models import User
-from billing import checkout, saved_cards
 from billing.models import CreditPack, CreditPlan, Payment, StripeCustomer, Wallet
+from billing.payments import checkout, saved_cards
 from tests.conftest import api_for
 from tests.payments.conftest import signed_in
 from tests.payments.paying import begin, books_are_right, buy, wallet, with_card

@@ -10,9 +10,10 @@ from django.utils import timezone
 
 from accounts.errors import Refused
 from accounts.models import User
-from billing import ledger, payment_tasks, payments, recharge, saved_cards
-from billing.backing_off import WAITS
+from billing import ledger
 from billing.models import AutoRecharge, Payment, StripeCustomer, Wallet
+from billing.payments import booking, recharge, saved_cards, tasks
+from billing.payments.backing_off import WAITS
 from tests.billing.test_concurrency import all_at_once
 from tests.payments.conftest import signed_in
 from tests.payments.paying import books_are_right, buy, deliver, wallet, with_card, work_off
@@ -177,7 +178,7 @@ def test_a_charge_whose_answer_was_lost_is_found_and_not_made_again(
     for _ in range(2):
         assert recharge.run() == 0
     Payment.objects.filter(state=State.OPEN).update(check_at=timezone.now())
-    payments.look()
+    booking.look()
     assert wallet(bob) == {"available": 2000}
     assert stripe.totals()["usd"]["charges"] == 1
     books_are_right()
@@ -189,9 +190,9 @@ def test_a_charge_that_never_reached_stripe_is_given_up(stripe: StripeSimulator,
     stripe.fault("500", count=2, path="/v1/payment_intents")
     recharge.run()
     payment = Payment.objects.get()
-    assert payments.sync(payment.pk).state == State.OPEN
+    assert booking.sync(payment.pk).state == State.OPEN
     Payment.objects.update(created_at=timezone.now() - timedelta(hours=1))
-    assert payments.sync(payment.pk).state == State.FAILED
+    assert booking.sync(payment.pk).state == State.FAILED
     assert AutoRecharge.objects.get().failures == 1
 
 
@@ -217,7 +218,7 @@ def test_credits_that_a_dispute_holds_are_no_reason_to_buy(stripe: StripeSimulat
     with_card(stripe, bob)
     wish(bob)
     stripe.dispute(str(payment.payment_intent))
-    payments.sync(payment.pk)
+    booking.sync(payment.pk)
     assert wallet(bob) == {"held": 1000}
     assert recharge.run() == 0
 
@@ -226,7 +227,7 @@ def test_one_turn_of_the_task_recharges_and_survives_what_fails(stripe: StripeSi
     with_card(stripe, bob)
     wish(bob)
     stripe.fault("500", count=2, path="/v1/events")
-    payment_tasks.look()
+    tasks.look()
     assert wallet(bob) == {"available": 2000}
 
 

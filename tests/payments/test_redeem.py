@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from accounts.errors import Refused
 from accounts.models import User
-from billing import redeem
 from billing.models import Entry, Lot, RedeemBatch, RedeemCode, Redemption
+from billing.payments import redeem
 from tests.billing.test_concurrency import all_at_once
 from tests.conftest import api_for, person
 from tests.payments.conftest import signed_in

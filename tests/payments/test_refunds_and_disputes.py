@@ -9,8 +9,9 @@ import pytest
 
 from accounts.errors import Refused
 from accounts.models import User
-from billing import ledger, payments, refunds, stripe_reading
+from billing import ledger
 from billing.models import Entry, Payment, PaymentDispute, PaymentRefund
+from billing.payments import booking, refunds, stripe_reading
 from tests.billing.test_concurrency import all_at_once
 from tests.payments.conftest import signed_in
 from tests.payments.paying import alerts, begin, books_are_right, buy, deliver, wallet, work_off
@@ -58,11 +59,11 @@ def test_partial_refunds_take_credits_back_by_the_delta(stripe: StripeSimulator,
     assert wallet(bob) == {"available": 754}
     refund_at_stripe(stripe, payment, 7)
     for _ in range(2):
-        payments.sync(payment.pk)
+        booking.sync(payment.pk)
     assert wallet(bob) == {"available": 740}
     assert Payment.objects.get().state == State.PAID
     refund_at_stripe(stripe, payment)
-    assert payments.sync(payment.pk).state == State.REFUNDED
+    assert booking.sync(payment.pk).state == State.REFUNDED
     assert wallet(bob) == {}
     assert PaymentRefund.objects.count() == 3
     books_are_right()
@@ -85,7 +86,7 @@ def test_a_refund_that_fails_gives_the_credits_back(stripe: StripeSimulator, bob
     assert wallet(bob) == {}
 
     def failed() -> bool:
-        return payments.sync(payment.pk).state == State.PAID
+        return booking.sync(payment.pk).state == State.PAID
 
     until(failed, "the bank refuses the refund")
     assert wallet(bob) == {"available": 1000}
@@ -157,16 +158,16 @@ def test_a_dispute_sets_credits_aside_and_a_won_one_gives_them_back(stripe: Stri
     payment = buy(stripe, bob)
     dispute = stripe.dispute(str(payment.payment_intent))
     for _ in range(2):
-        payment = payments.sync(payment.pk)
+        payment = booking.sync(payment.pk)
     assert payment.state == State.DISPUTED
     assert wallet(bob) == {"held": 1000}
     assert alerts() == ["payment-disputed"]
     buy(stripe, bob)
-    payments.sync(payment.pk)
+    booking.sync(payment.pk)
     # What was bought afterwards stays spendable.
     assert wallet(bob) == {"available": 1000, "held": 1000}
     stripe.close_dispute(dispute["id"], "won")
-    assert payments.sync(payment.pk).state == State.PAID
+    assert booking.sync(payment.pk).state == State.PAID
     assert wallet(bob) == {"available": 2000}
     books_are_right()
 
@@ -176,10 +177,10 @@ def test_a_lost_dispute_takes_the_credits_and_what_was_spent_is_owed(stripe: Str
     payment = buy(stripe, bob)
     spend(bob, 700)
     dispute = stripe.dispute(str(payment.payment_intent))
-    payments.sync(payment.pk)
+    booking.sync(payment.pk)
     assert wallet(bob) == {"held": 300, "spent": 700}
     stripe.close_dispute(dispute["id"], "lost")
-    assert payments.sync(payment.pk).state == State.LOST
+    assert booking.sync(payment.pk).state == State.LOST
     assert wallet(bob) == {"spent": 700, "owed": 700}
     buy(stripe, bob)
     assert wallet(bob) == {"available": 300, "spent": 700}
@@ -208,7 +209,7 @@ def test_a_payment_first_heard_of_when_its_dispute_is_lost_comes_and_goes(stripe
     intent = stripe.events("payment_intent.succeeded")[-1]["data"]["object"]["id"]
     dispute = stripe.dispute(intent)
     stripe.close_dispute(dispute["id"], "lost")
-    assert payments.sync(payment.pk).state == State.LOST
+    assert booking.sync(payment.pk).state == State.LOST
     assert wallet(bob) == {}
     kinds = list(Entry.objects.filter(wallet=bob.pk).order_by("pk").values_list("kind", flat=True))
     assert kinds == ["top_up", "reversal"]
@@ -218,12 +219,12 @@ def test_a_payment_first_heard_of_when_its_dispute_is_lost_comes_and_goes(stripe
 def test_a_partly_refunded_payment_that_is_disputed_loses_the_rest_once(stripe: StripeSimulator, bob: User) -> None:
     payment = buy(stripe, bob)
     refund_at_stripe(stripe, payment, 200)
-    payments.sync(payment.pk)
+    booking.sync(payment.pk)
     dispute = stripe.dispute(str(payment.payment_intent))
-    payments.sync(payment.pk)
+    booking.sync(payment.pk)
     assert wallet(bob) == {"held": 600}
     stripe.close_dispute(dispute["id"], "lost")
-    assert payments.sync(payment.pk).state == State.LOST
+    assert booking.sync(payment.pk).state == State.LOST
     assert wallet(bob) == {}
     books_are_right()
 
@@ -233,14 +234,14 @@ def test_a_lost_dispute_that_is_won_after_all_brings_the_credits_again(stripe: S
     payment = buy(stripe, bob)
     dispute = stripe.dispute(str(payment.payment_intent))
     stripe.close_dispute(dispute["id"], "lost")
-    payments.sync(payment.pk)
+    booking.sync(payment.pk)
     reopened = PaymentDispute.objects.get()
     seen = _seen_with(stripe, payment, reopened.dispute_id, PaymentDispute.State.WON)
-    assert payments._book(payment.pk, Payment.objects.get().version, seen)
+    assert booking._book(payment.pk, Payment.objects.get().version, seen)
     assert wallet(bob) == {"available": 1000}
     # And lost again: what came in two parts goes from both.
     seen = _seen_with(stripe, payment, reopened.dispute_id, PaymentDispute.State.LOST)
-    assert payments._book(payment.pk, Payment.objects.get().version, seen)
+    assert booking._book(payment.pk, Payment.objects.get().version, seen)
     assert wallet(bob) == {}
     books_are_right()
 
@@ -256,8 +257,8 @@ def test_a_reading_that_was_overtaken_is_not_booked(stripe: StripeSimulator, bob
     old = stripe_reading.read(payment)
     version = Payment.objects.get().version
     refund_at_stripe(stripe, payment)
-    payments.sync(payment.pk)
-    assert not payments._book(payment.pk, version, old)
+    booking.sync(payment.pk)
+    assert not booking._book(payment.pk, version, old)
     assert wallet(bob) == {}
 
 
@@ -266,10 +267,10 @@ def test_refunds_disputes_and_looks_at_the_same_moment(stripe: StripeSimulator, 
 
     def refund() -> None:
         refund_at_stripe(stripe, payment, 50)
-        payments.sync(payment.pk)
+        booking.sync(payment.pk)
 
-    results = all_at_once([refund] * 4 + [partial(payments.sync, payment.pk)] * 6)
+    results = all_at_once([refund] * 4 + [partial(booking.sync, payment.pk)] * 6)
     assert [result for result in results if isinstance(result, Exception)] == []
-    payments.sync(payment.pk)
+    booking.sync(payment.pk)
     assert wallet(bob) == {"available": 600}
     books_are_right()

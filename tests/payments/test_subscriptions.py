@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from accounts.errors import Refused
 from accounts.models import User
-from billing import checkout, payments, refunds, subscriptions
 from billing.models import CreditPlan, Lot, Payment, Subscription
+from billing.payments import booking, checkout, refunds, subscriptions
 from tests.payments.conftest import signed_in
 from tests.payments.paying import alerts, books_are_right, deliver, wallet, work_off
 from tests.processes import until
@@ -181,4 +181,4 @@ def test_a_customer_begins_a_plan_and_comes_back_to_it(stripe: StripeSimulator, 
     assert wallet(bob) == {"available": 4000}
     portal: Any = client.post("/balance/payments/portal/")
     assert portal.status_code == 303 and "/p/session/" in portal["Location"]
-    assert payments.pending(bob).count() == 0
+    assert booking.pending(bob).count() == 0

@@ -10,8 +10,8 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
-from billing import payments, webhooks
 from billing.models import Payment, StripeEvent
+from billing.payments import booking, webhooks
 from tests.billing.test_concurrency import all_at_once
 from tests.payments.conftest import signed_in
 from tests.payments.paying import alerts, begin, books_are_right, buy, deliver, event, signature, wallet, work_off
@@ -190,7 +190,7 @@ def test_what_was_paid_otherwise_than_agreed_is_not_credited(
     stripe.pay(str(payment.session_id))
     Payment.objects.update(**wrong)
     for _ in range(2):
-        payment = payments.sync(payment.pk)
+        payment = booking.sync(payment.pk)
     assert payment.state == Payment.State.MISMATCH and payment.failure
     assert wallet(bob) == {}
     assert alerts() == ["payment-mismatch"]
@@ -233,11 +233,11 @@ def test_lost_webhooks_are_made_up_for(stripe: StripeSimulator, bob: User) -> No
 def test_a_checkout_whose_webhook_was_lost_is_looked_for(stripe: StripeSimulator, bob: User) -> None:
     payment = begin(bob)
     stripe.pay(str(payment.session_id))
-    assert payments.look() == 0
+    assert booking.look() == 0
     Payment.objects.update(check_at="2026-01-01T00:00Z")
-    assert payments.look() == 1
+    assert booking.look() == 1
     assert wallet(bob) == {"available": 1000}
-    assert payments.look() == 0
+    assert booking.look() == 0
 
 
 def test_an_operator_applies_an_event_again(stripe: StripeSimulator, bob: User, olga: User) -> None:

@@ -12,7 +12,7 @@ from billing import ledger
 from billing.prices import Line
 from generation import catalog, lifecycle
 from generation.models import Generation
-from generation.rehearsal import rehearse
+from generation.oversight.rehearsal import rehearse
 from tests.prices.conftest import BANANA, done, draft, price_list, reseller
 
 pytestmark = pytest.mark.django_db

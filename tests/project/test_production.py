@@ -53,7 +53,7 @@ def test_a_server_refuses_an_unsafe_start(tmp_path: Path) -> None:
 
 
 def test_a_bad_data_file_stops_the_start_with_file_entry_and_reason(tmp_path: Path) -> None:
-    source = (ROOT / "generation/catalog/google.json").read_text()
+    source = (ROOT / "generation/catalog/data/google.json").read_text()
     copy = tmp_path / "google.json"
     copy.write_text(source.replace('"id": "google/nano-banana"', '"id": "google/nano-banana-edit"', 1))
     program = f"from pathlib import Path; from generation import catalog; catalog.load(Path({str(tmp_path)!r}))"

@@ -16,7 +16,8 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from accounts.models import User
 from billing import alert_delivery, alerts
 from billing.models import Alert, AlertAttempt, AlertDelivery
-from generation import alert_post, tasks, verify
+from generation import tasks
+from generation.oversight import alert_post, verify
 from tests.operators.conftest import press
 from tests.upstream.receiver import Receiver
 

@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from accounts.errors import Refused
 from accounts.models import User
-from billing import upstream
 from billing.models import Alert, UpstreamBalance, UpstreamTopUp
-from billing.upstream import Charged
+from billing.upstream import account
+from billing.upstream.account import Charged
 from generation import tasks
 from tests.operators.conftest import press
 from tests.simulator import Simulator
@@ -26,7 +26,7 @@ def read(credits: float, charged: float = 0, *, minutes: float = 0, under_way: f
     """A reading so many minutes after the start, with what was charged for sure and what only may be."""
     low, high = round(charged * 1000), round((charged + under_way) * 1000)
     with time_machine.travel(START + timedelta(minutes=minutes), tick=False):
-        return upstream.record_balance(round(credits * 1000), Charged(low, high))
+        return account.record_balance(round(credits * 1000), Charged(low, high))
 
 
 # Low
@@ -54,7 +54,7 @@ def test_a_top_up_makes_thresholds_count_anew(db: None) -> None:
     read(200)
     read(1, 199, minutes=1)
     with time_machine.travel(START + timedelta(minutes=2), tick=False):
-        upstream.enter_top_up(5_000, timezone.now(), by=None, note="")  # type: ignore[arg-type]
+        account.enter_top_up(5_000, timezone.now(), by=None, note="")  # type: ignore[arg-type]
     read(6, 199, minutes=3)
     read(6, 199, minutes=4)
     assert [alert.threshold for alert in raised("balance-low")] == ["10", "10"]
@@ -109,7 +109,7 @@ def test_an_end_within_a_day_is_told_at_this_pace(db: None) -> None:
 def test_a_balance_that_lasts_is_not_told(db: None) -> None:
     for hour in range(6):
         read(5_000 - 30 * hour, 30 * hour, minutes=60 * hour)
-    assert upstream.pace(START + timedelta(hours=6)) == 30_000
+    assert account.pace(START + timedelta(hours=6)) == 30_000
     assert raised("balance-empty-soon") == []
 
 
@@ -117,19 +117,19 @@ def test_a_top_up_does_not_slow_the_pace_down(db: None) -> None:
     read(100)
     read(1_070, 30, minutes=60)
     assert UpstreamTopUp.objects.get().millicredits == 1_000_000
-    assert upstream.pace(START + timedelta(hours=1)) == 30_000
+    assert account.pace(START + timedelta(hours=1)) == 30_000
 
 
 def test_the_pace_counts_what_is_booked_when_that_is_more(db: None) -> None:
     read(1_000)
     read(1_000, 40, minutes=60)
-    assert upstream.pace(START + timedelta(hours=1)) == 40_000
+    assert account.pace(START + timedelta(hours=1)) == 40_000
 
 
 def test_a_few_minutes_say_nothing_about_the_pace(db: None) -> None:
     read(1_000)
     read(900, 100, minutes=20)
-    assert upstream.pace(START + timedelta(hours=1)) is None
+    assert account.pace(START + timedelta(hours=1)) is None
     assert raised("balance-empty-soon") == []
 
 
@@ -199,7 +199,7 @@ def test_a_top_up_that_was_seen_already_is_not_entered_again(office: Client, olg
     read(30)
     read(1_030, minutes=5)
     with pytest.raises(Refused, match="confirm or correct"):
-        upstream.enter_top_up(1_000_000, START, by=olga, note="")
+        account.enter_top_up(1_000_000, START, by=olga, note="")
     fields = {"millicredits": "1000", "at_0": "2026-11-21", "at_1": "12:01:00", "note": ""}
     page = office.post(reverse("admin:billing_upstreamtopup_add"), fields, follow=True).content.decode()
     assert "confirm or correct it instead" in page
@@ -210,8 +210,8 @@ def test_two_operators_do_not_correct_the_same_top_up(db: None, olga: User) -> N
     read(30)
     read(1_030, minutes=5)
     seen = UpstreamTopUp.objects.get()
-    upstream.correct_top_up(UpstreamTopUp.objects.get(), 900_000, by=olga, note="")
+    account.correct_top_up(UpstreamTopUp.objects.get(), 900_000, by=olga, note="")
     with pytest.raises(Refused):
-        upstream.correct_top_up(seen, 800_000, by=olga, note="")
+        account.correct_top_up(seen, 800_000, by=olga, note="")
     assert UpstreamTopUp.objects.get().millicredits == 900_000
     assert Alert.objects.filter(subject__startswith="upstream-top-up").count() == 1

@@ -10,8 +10,8 @@ from django.urls import reverse
 
 from accounts.errors import Refused
 from accounts.models import User
-from billing import upstream
 from billing.models import UpstreamCost
+from billing.upstream import account
 from generation import lifecycle
 from generation.models import Generation
 from tests import driving
@@ -90,12 +90,12 @@ def test_a_cost_that_becomes_better_known_replaces_what_was_booked(alice: User) 
 
 
 def test_summing_up_changes_no_sum(alice: User) -> None:
-    upstream.sum_up()
+    account.sum_up()
     assert UpstreamCost.objects.count() == 0
     for change in (4_000, -1_500, 700):
-        upstream.book(change)
+        account.book(change)
     for _ in range(2):
-        upstream.sum_up()
+        account.sum_up()
         assert (booked(), UpstreamCost.objects.count()) == (3_200, 1)
 
 
@@ -108,7 +108,7 @@ def test_summing_up_loses_nothing_that_is_booked_meanwhile(db: None) -> None:
     def work() -> None:
         try:
             for _ in range(50):
-                upstream.book(10)
+                account.book(10)
         finally:
             connection.close()
 
@@ -116,8 +116,8 @@ def test_summing_up_loses_nothing_that_is_booked_meanwhile(db: None) -> None:
     for thread in threads:
         thread.start()
     while any(thread.is_alive() for thread in threads):
-        upstream.sum_up()
-    upstream.sum_up()
+        account.sum_up()
+    account.sum_up()
     assert (booked(), UpstreamCost.objects.count()) == (2_000, 1)
 
 

@@ -8,10 +8,11 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
-from billing import upstream
 from billing.models import UpstreamBalance
-from generation import reconciliation, tasks, verify
+from billing.upstream import account
+from generation import tasks
 from generation.models import Generation
+from generation.oversight import reconciliation, verify
 from tests import driving
 from tests.operators.conftest import press
 from tests.simulator import Simulator
@@ -173,7 +174,7 @@ def test_entering_the_cost_ends_the_drift(kie: Simulator, alice: User, office: C
         assert read().drift == -4_000
     press(office, generation, "cost", amount="4", reason="kie.ai/logs says so")
     assert read().drift == 0
-    assert upstream.drifting() is None and books_are_right()
+    assert account.drifting() is None and books_are_right()
 
 
 def test_an_operator_takes_a_balance_for_right(kie: Simulator, alice: User, office: Client, olga: User) -> None:

@@ -9,8 +9,9 @@ from django.urls import reverse
 from accounts.errors import Refused
 from accounts.models import User
 from billing.models import Wallet
-from generation import offers, sentinel
+from generation import offers
 from generation.models import CostDeviation, Generation, ModelSwitch
+from generation.oversight import sentinel
 from tests import driving
 from tests.conftest import api_for
 from tests.operators.conftest import press

@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.db import connection
 
 import billing.verify
-import generation.verify
+import generation.oversight.verify
 from accounts.models import User
 from billing import ledger
 from generation import lifecycle
@@ -57,8 +57,8 @@ def history(alice: User, eve: User, olga: User) -> dict[str, Generation]:
 
 
 # All checks, and those that ask no storage.
-IN_DATABASE = len(billing.verify.CHECKS) + len(generation.verify.CHECKS)
-ALL = IN_DATABASE + len(generation.verify.FILE_CHECKS)
+IN_DATABASE = len(billing.verify.CHECKS) + len(generation.oversight.verify.CHECKS)
+ALL = IN_DATABASE + len(generation.oversight.verify.FILE_CHECKS)
 
 
 def verify(*options: str) -> tuple[int, str]:

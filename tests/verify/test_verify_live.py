@@ -7,7 +7,8 @@ from django.db import DatabaseError, connection
 
 from accounts.models import User
 from billing.models import Wallet
-from generation import lifecycle, verify
+from generation import lifecycle
+from generation.oversight import verify
 from tests.verify.conftest import ALL, ask, succeed
 from tests.verify.conftest import verify as run
 

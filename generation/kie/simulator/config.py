@@ -4,7 +4,7 @@ import argparse
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-CATALOG_DIR = Path(__file__).resolve().parents[2] / "catalog"
+CATALOG_DIR = Path(__file__).resolve().parents[2] / "catalog" / "data"
 FOURTEEN_DAYS = 14 * 24 * 3600.0
 
 

@@ -7,8 +7,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Count
 
-from generation import catalog_sync
-from generation.catalog_models import CatalogueProposal, Listing
+from generation.catalog import sync
+from generation.catalog.models import CatalogueProposal, Listing
 
 
 class Command(BaseCommand):
@@ -20,7 +20,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["all"]:
             Listing.objects.update(schema_due=True, tried_at=None)
-        progress = catalog_sync.work(math.inf, now=True, say=self.stdout.write)
+        progress = sync.work(math.inf, now=True, say=self.stdout.write)
         if progress.state == "busy":
             raise CommandError("Another process is reading KIE's catalogue at the moment.")
         if progress.state == "failed":

@@ -8,9 +8,9 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 import billing.verify
-import generation.verify
 from billing.models import Entry
 from billing.verify import Check
+from generation.oversight import verify
 
 
 class Command(BaseCommand):
@@ -22,9 +22,9 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON document")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        checks = [*billing.verify.CHECKS, *generation.verify.CHECKS]
-        files = generation.verify.FILE_CHECKS if options["files"] else []
-        with generation.verify.snapshot():
+        checks = [*billing.verify.CHECKS, *verify.CHECKS]
+        files = verify.FILE_CHECKS if options["files"] else []
+        with verify.snapshot():
             entries = Entry.objects.count()
             violations = list(_run(checks))
         violations += _run(files)

@@ -17,6 +17,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError, close_old_connections
+from django.db.models import F
 from django.utils import timezone
 from django_q.models import Schedule
 from django_q.tasks import async_task
@@ -96,12 +97,13 @@ def schedule() -> None:
     """The standing orders of the queue. Idempotent."""
     every_minute = ["generation.tasks.beat", "generation.tasks.deliver_alerts", "generation.tasks.look"]
     every_minute += [
-        "billing.payment_tasks.look",
+        "billing.payments.tasks.look",
         "billing.low_credit.run",
         "generation.tasks.tend_wallets",
-        "generation.incidents.work",
+        "generation.oversight.incidents.work",
     ]
-    orders = {**dict.fromkeys(every_minute, 1), "generation.tasks.read_balance": 5, "generation.health_money.run": 60}
+    orders = dict.fromkeys(every_minute, 1)
+    orders |= {"generation.tasks.read_balance": 5, "generation.oversight.health.run": 60}
     for function, minutes in orders.items():
         values = {"schedule_type": Schedule.MINUTES, "minutes": minutes, "repeats": -1, "cluster": None}
         Schedule.objects.update_or_create(name=function, defaults={"func": function, **values})
@@ -111,3 +113,5 @@ def schedule() -> None:
     values = {"schedule_type": Schedule.MINUTES, "minutes": minutes, "repeats": -1, "cluster": None}
     later = {"next_run": timezone.now() + timedelta(minutes=minutes)}
     Schedule.objects.get_or_create(name=name, defaults={"func": name, **values, **later})
+    # What an earlier version ordered under a name that is gone could only fail.
+    Schedule.objects.filter(name=F("func")).exclude(name__in=[*orders, name]).delete()

@@ -1,0 +1,1 @@
+"""Money from outside: Stripe, what is bought there, and codes."""

@@ -1,0 +1,1 @@
+"""A month in entries: its totals, its rows, and its forms to take away."""

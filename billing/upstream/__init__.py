@@ -1,0 +1,1 @@
+"""Our account at KIE: what is in it, what may be spent, and when to stop."""

@@ -1,0 +1,1 @@
+"""What operators must know, and what keeps watch for them: health, prices, costs, incidents, numbers."""
