@@ -11,8 +11,8 @@ run: $(VENV)/runtime
 test: $(VENV)/development
 	@sh scripts/provision.sh
 	$(BIN)/python -m pytest -n 2 --dist loadfile
-	$(BIN)/python scripts/with_postgres.py $(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser" \
-		--ignore tests/kie_simulator --ignore tests/stripe_simulator --ignore tests/project
+	$(BIN)/python scripts/with_postgres.py --forgetful $(BIN)/python -m pytest -n 2 --dist loadfile \
+		-m "not browser and not any_database"
 
 check: $(VENV)/development
 	$(BIN)/ruff check .

@@ -1,9 +1,10 @@
 """Run a command with DATABASE_URL pointing to a PostgreSQL server of its own, which ends with the command.
 
-    python scripts/with_postgres.py COMMAND [ARGUMENT …]
+    python scripts/with_postgres.py [--forgetful] COMMAND [ARGUMENT …]
 
-The server listens on a socket in a temporary directory only. PostgreSQL refuses to run as root, so root starts it as
-the system's `postgres` user.
+The server listens on a socket in a temporary directory only. A forgetful one does not wait for the disk: what it knows
+would not survive the machine, which is nothing to tests and everything to benchmarks. PostgreSQL refuses to run as
+root, so root starts it as the system's `postgres` user.
 """
 
 import glob
@@ -25,6 +26,8 @@ def binary(name: str) -> str:
 
 
 def main() -> int:
+    command = sys.argv[1:]
+    forgetful = command[:1] == ["--forgetful"]
     directory = tempfile.mkdtemp(prefix="pg-")
     data = f"{directory}/data"
     account = pwd.getpwnam("postgres") if os.getuid() == 0 else None
@@ -35,12 +38,14 @@ def main() -> int:
     initdb = [binary("initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]
     subprocess.run(initdb, **quiet)
     options = f"-c listen_addresses='' -k {directory} -c max_connections=200"
+    if forgetful:
+        command, options = command[1:], f"{options} -c fsync=off -c full_page_writes=off -c synchronous_commit=off"
     control = [binary("pg_ctl"), "-D", data, "-w"]
     subprocess.run([*control, "-l", f"{directory}/log", "-o", options, "start"], **quiet)
     try:
         url = f"postgres://postgres@/postgres?host={directory}"
         environment = {**os.environ, "DATABASE_URL": url, "PGDATA": data, "PGHOST": directory}
-        return subprocess.run(sys.argv[1:], env=environment).returncode
+        return subprocess.run(command, env=environment).returncode
     finally:
         subprocess.run([*control, "-m", "immediate", "stop"], **quiet)
         shutil.rmtree(directory, ignore_errors=True)

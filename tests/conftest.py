@@ -18,6 +18,15 @@ from tests.simulator import Simulator
 KIE_KEY = "test-key"
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What touches no database is the same on any: one run is enough."""
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        if not {"db", "transactional_db"}.intersection(fixtures) and not item.get_closest_marker("django_db"):
+            item.add_marker("any_database")
+
+
 @pytest.fixture(autouse=True)
 def quick_and_quiet(settings: Any, tmp_path: Any) -> None:
     settings.MEDIA_ROOT = str(tmp_path / "media")
