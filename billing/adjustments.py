@@ -3,11 +3,12 @@
 Each call here is asked for with a key, and counts once (R-LED9). Amounts are millicredits.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db.models import Sum
+from django.db.models.functions import Abs
 from django.urls import reverse
 from django.utils import timezone
 
@@ -22,9 +23,19 @@ State = Adjustment.State
 Kind = Adjustment.Kind
 
 
+# What someone books alone within this time counts together, so that many small amounts are no way around the limit.
+ALONE_WITHIN = timedelta(hours=24)
+
+
 def limit() -> int:
     """Above so much either way a second person has to approve."""
     return parse_credits(settings.ADJUSTMENT_LIMIT_CREDITS)
+
+
+def booked_alone(author: User) -> int:
+    """How much of the limit an operator has used: what they gave and took without a second person, either way."""
+    own = Adjustment.objects.filter(author=author, created_at__gt=timezone.now() - ALONE_WITHIN, needs_approval=False)
+    return own.aggregate(total=Sum(Abs("amount_millicredits"), default=0))["total"]
 
 
 def before_and_after(entry: Entry) -> tuple[int, int]:
@@ -38,14 +49,17 @@ def before_and_after(entry: Entry) -> tuple[int, int]:
 def ask(
     user: User, kind: str, amount: int, *, key: str, reason: str, author: User, expires_at: datetime | None = None
 ) -> Adjustment:
-    """Book an adjustment or a grant, or have it wait for a second person if it is above the limit (R-AD1).
+    """Book an adjustment or a grant, or have it wait for a second person if the author is above the limit (R-AD1).
 
     Raises Refused("already_done") when it was asked for before, and whatever the ledger refuses.
     """
     if Adjustment.objects.filter(key=key).exists() or Entry.objects.filter(key=key).exists():
         raise _again()
+    # One request of an author at a time: two at once would both find the limit unused.
+    User.objects.select_for_update(no_key=True).get(pk=author.pk)
     what: dict[str, Any] = {"kind": kind, "amount_millicredits": amount, "reason": reason, "expires_at": expires_at}
-    row = Adjustment(user=user, author=author, key=key, needs_approval=abs(amount) > limit(), **what)
+    above = booked_alone(author) + abs(amount) > limit()
+    row = Adjustment(user=user, author=author, key=key, needs_approval=above, **what)
     created = Adjustment.objects.bulk_create([row], ignore_conflicts=True)
     row = Adjustment.objects.get(key=created[0].key)
     if row.author_id != author.pk or row.amount_millicredits != amount or row.state != State.PENDING:

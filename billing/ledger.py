@@ -91,7 +91,7 @@ def _refuse(user_id: int, needed: int) -> Refused:
 def _replayed(key: str, **expected: int) -> Entry:
     entry = _first(key, **expected)
     if entry is None:
-        raise KeyReused(f"{key}: there is no such hold")
+        raise KeyReused(f"{key}: nothing was booked under this key")
     return entry
 
 

@@ -57,8 +57,8 @@ def _done(row: Adjustment, what: str) -> str:
     if row.entry:
         return booked(row.entry, what)
     amounts = f"{format_credits(row.amount_millicredits)} credits for {row.user}"
-    limit = format_credits(adjustments.limit())
-    return f"Nothing is booked yet: {amounts} is more than {limit}, and waits for a second person. {row.reason}"
+    why = f"nobody books more than {format_credits(adjustments.limit())} in 24 hours alone"
+    return f"Nothing is booked yet: {amounts} wait for a second person, because {why}. {row.reason}"
 
 
 BUTTONS = (

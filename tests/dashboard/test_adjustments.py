@@ -49,6 +49,38 @@ def test_below_the_limit_it_is_booked_with_before_and_after(alice: User, olga: U
     assert (row.author, row.needs_approval) == (olga, False)
 
 
+def test_many_small_amounts_are_no_way_around_the_limit(alice: User, olga: User, max_: User) -> None:
+    assert asked(alice, olga, 600_000).state == "booked"
+    assert asked(alice, olga, -399_999).state == "booked"
+    assert asked(alice, olga, 2, kind="grant").state == "pending"
+    assert asked(alice, olga, 1, kind="grant").state == "booked"
+    assert asked(alice, max_, 999_999).state == "booked", "the limit is each operator's own"
+
+
+def test_what_was_booked_a_day_ago_or_approved_does_not_use_up_the_limit(alice: User, olga: User, max_: User) -> None:
+    adjustments.approve(asked(alice, olga), by=max_)
+    asked(alice, olga, 900_000)
+    Adjustment.objects.filter(needs_approval=False).update(created_at=timezone.now() - adjustments.ALONE_WITHIN)
+    assert asked(alice, olga, 1_000_000).state == "booked"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_requests_at_once_do_not_both_find_the_limit_unused(alice: User, olga: User) -> None:
+    start, rows = threading.Barrier(2), []
+
+    def ask(amount: int) -> None:
+        start.wait(10)
+        rows.append(asked(alice, olga, amount))
+        connection.close()
+
+    threads = [threading.Thread(target=ask, args=[amount]) for amount in (600_000, 600_001)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert sorted(row.state for row in rows) == ["booked", "pending"]
+
+
 @pytest.mark.parametrize(("kind", "amount"), [("adjust", LARGE), ("adjust", -LARGE), ("grant", LARGE)])
 def test_above_the_limit_nothing_is_booked_before_a_second_person_approves(
     kind: str, amount: int, alice: User, olga: User, max_: User
