@@ -24,6 +24,8 @@ PACE_WINDOW = timedelta(hours=6)
 PACE_LEAST = timedelta(minutes=30)
 # How near in time an inferred top-up is probably the one that an operator enters.
 TOP_UP_NEAR = timedelta(days=1)
+# The balance is read every five minutes; one that is older than this was missed more than once.
+STALE = timedelta(minutes=15)
 
 
 # The balance

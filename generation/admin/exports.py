@@ -34,7 +34,7 @@ exports.register(
         *(_receipt(name) for name in ("held", "charged", "returned", "refunded")),
         credits("cost_estimate_millicredits"),
         ("cost", _cost),
-        ("cost_is", lambda generation: generation.cost_source),
+        ("cost_is", lambda generation: generation.cost_source or "unknown"),
         *plain("created_at", "started_at", "finished_at", "deadline", "kie_task_id"),
     ],
     prepare=_prepare,

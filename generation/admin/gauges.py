@@ -9,7 +9,7 @@ from django.utils.timesince import timesince
 
 from billing.amounts import format_credits
 from billing.models import Alert, UpstreamBalance
-from billing.upstream import breaker
+from billing.upstream import account, breaker
 from generation.models import Generation, Heartbeat
 
 
@@ -53,7 +53,7 @@ def _balance() -> Gauge:
     if reading is None:
         return Gauge("KIE balance", "never read", url, wrong=True)
     value = f"{format_credits(reading.millicredits)} KIE credits, {timesince(reading.read_at, depth=1)} ago"
-    return Gauge("KIE balance", value, url)
+    return Gauge("KIE balance", value, url, wrong=timezone.now() - reading.read_at > account.STALE)
 
 
 def _sweep() -> Gauge:

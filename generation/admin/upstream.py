@@ -1,7 +1,5 @@
 """Our account at KIE: its balance as measured and as expected, top-ups, costs and what the price sentinel found."""
 
-import csv
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -9,15 +7,15 @@ from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, F, Q, QuerySet, Sum
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
+from accounts import exports
 from accounts.admin_buttons import Button, ButtonsAdmin, ReadOnlyAdmin, Section, admin_url
 from accounts.errors import Refused
-from billing import ledger
 from billing.admin.forms import ReasonForm
 from billing.admin.wallets import amount
 from billing.amounts import format_credits
@@ -29,7 +27,6 @@ from generation.models import CostDeviation, Generation
 from generation.oversight import reconciliation
 
 DRAWN = 300
-EXPORT_PAGE = 500
 COMPARED = timedelta(days=30)
 Source = Generation.CostSource
 
@@ -259,48 +256,6 @@ class CostDeviationAdmin(ReadOnlyAdmin):
         """Every generation of the last 30 days with its cost and how that is known, as CSV."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        since = timezone.now() - COMPARED
-        lines = _lines(Generation.objects.filter(created_at__gte=since).order_by("created_at", "pk"))
-        headers = {"Content-Disposition": 'attachment; filename="costs.csv"'}
-        return StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8", headers=headers)
-
-
-class _Echo:
-    """A file for the CSV writer that hands each line on."""
-
-    def write(self, line: str) -> str:
-        return line
-
-
-COLUMNS = [
-    *("generation", "model", "state", "requested", "finished", "price", "charged", "refunded"),
-    *("kie_cost_expected", "kie_cost", "kie_cost_is"),
-]
-
-
-def _lines(rows: QuerySet[Generation]) -> Iterator[str]:
-    writer = csv.writer(_Echo())
-    yield writer.writerow(COLUMNS)
-    page: list[Generation] = []
-    for generation in rows.iterator(chunk_size=EXPORT_PAGE):
-        page.append(generation)
-        if len(page) == EXPORT_PAGE:
-            yield from map(writer.writerow, _cells(page))
-            page = []
-    yield from map(writer.writerow, _cells(page))
-
-
-def _cells(page: list[Generation]) -> Iterator[list[Any]]:
-    receipts = ledger.receipts([generation.about for generation in page])
-    for generation in page:
-        receipt, cost = receipts[generation.about], generation.cost_millicredits
-        finished = generation.finished_at
-        yield [
-            *(generation.pk, generation.model, generation.state, generation.created_at.isoformat()),
-            finished.isoformat() if finished else "",
-            format_credits(generation.price_millicredits),
-            *(format_credits(receipt.charged), format_credits(receipt.refunded)),
-            format_credits(generation.cost_estimate_millicredits),
-            "" if cost is None else format_credits(cost),
-            generation.cost_source or "unknown",
-        ]
+        recent = Generation.objects.filter(created_at__gte=timezone.now() - COMPARED).order_by("created_at", "pk")
+        export = exports.of(Generation)
+        return exports.stream("costs", [name for name, _ in export.columns], exports.rows(recent, export))

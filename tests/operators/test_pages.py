@@ -131,4 +131,6 @@ def test_the_gauges_show_what_an_operator_must_know(office: Client, queued: Gene
     after = gauges()
     assert (after["Holds past their deadline"].value, after["Holds past their deadline"].wrong) == ("1", True)
     assert (after["Submission"].value, after["Alerts"].value) == ("paused", "2")
-    assert after["KIE balance"].value.startswith("7.5 KIE credits, 0")
+    assert after["KIE balance"].value.startswith("7.5 KIE credits, 0") and not after["KIE balance"].wrong
+    UpstreamBalance.objects.update(read_at=timezone.now() - account.STALE)
+    assert gauges()["KIE balance"].wrong, "a balance that nobody reads any more says nothing"

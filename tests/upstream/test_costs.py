@@ -128,7 +128,7 @@ def test_costs_are_exported_with_how_they_are_known(kie: Simulator, alice: User,
     order(alice)
     answer: Any = office.get(reverse("admin:generation_costs"))
     lines = list(csv.DictReader(answer.getvalue().decode().splitlines()))
-    assert [(line["state"], line["kie_cost"], line["kie_cost_is"], line["charged"]) for line in lines] == [
+    assert [(line["state"], line["cost"], line["cost_is"], line["charged"]) for line in lines] == [
         ("succeeded", "4", "reported", "5"),
         ("succeeded", "4", "estimated", "5"),
         ("failed", "0", "reported", "0"),
