@@ -1,41 +1,21 @@
 """The Stripe simulator as a process, for tests of anything that takes payments."""
 
-import json
-import os
-import signal
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
-import httpx
-
-ROOT = Path(__file__).resolve().parents[1]
-START_SECONDS = 30
-STOP_SECONDS = 10
+from tests.simulating import Simulating
 
 
-class StripeSimulator:
-    """One running simulator. Settings are the fields of its Config: start(speed=50, webhook_url="http://…").
+class StripeSimulator(Simulating):
+    """Stripe at `api`, for the official client too: `StripeClient(sim.key, base_addresses={"api": sim.api})`."""
 
-    `api` is the address for the official client: `StripeClient(sim.key, base_addresses={"api": sim.api})`.
-    """
-
-    key = "sk_test_simulator"
-    webhook_secret = "whsec_simulator"
+    module = "billing.stripe_simulator"
+    ports = {"port": "api"}
 
     def __init__(self, **config: Any) -> None:
-        self._config = {"port": 0, **config}
-        self.key = self._config.get("key", self.key)
-        self.webhook_secret = self._config.get("webhook_secret", self.webhook_secret)
-        self.http = httpx.Client(timeout=20, trust_env=False)
-        self._start()
-
-    @classmethod
-    def start(cls, **config: Any) -> "StripeSimulator":
-        """Start a process on a free port and wait until it is ready."""
-        return cls(**config)
+        self.key = config.get("key", "sk_test_simulator")
+        self.webhook_secret = config.get("webhook_secret", "whsec_simulator")
+        super().__init__(**config)
 
     def send_webhooks_to(self, url: str, secret: str = "", events: str = "") -> None:
         """Deliver from now on to this address; events is a comma-separated list, `*` all, empty the usual."""
@@ -118,56 +98,8 @@ class StripeSimulator:
         """The API requests received whose path contains `path`, oldest first."""
         return self.control("GET", f"requests?path={path}")
 
-    def reset(self) -> None:
-        """Forget everything but the webhook's address."""
-        self.control("POST", "reset")
-
-    def stop(self) -> int:
-        """End the process with SIGTERM and return its exit status."""
-        return self._end(signal.SIGTERM)
-
-    def kill(self) -> int:
-        """End the process with SIGKILL."""
-        return self._end(signal.SIGKILL)
-
-    def restart(self) -> None:
-        """Start again on the same port; with state_path it knows what it knew."""
-        if self.process.poll() is None:
-            self.stop()
-        self._config |= {"port": urlsplit(self.api).port}
-        self._start()
-
-    def control(self, method: str, path: str, body: object = None) -> Any:
-        """Call the control API under /_sim."""
-        response = self.http.request(method, f"{self.api}/_sim/{path}", json=body)
-        assert response.is_success, response.text
-        return response.json()
-
     def press(self, url: str, form: dict[str, str]) -> str:
         """Send a form of a hosted page and return where the browser is sent."""
         response = self.http.post(url, data=form)
         assert response.status_code == 303, f"{response.status_code}: {response.text}"
         return urljoin(url, response.headers["location"])
-
-    def _start(self) -> None:
-        options = [f"--{name.replace('_', '-')}={value}" for name, value in self._config.items()]
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "billing.stripe_simulator", *options],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        assert line, f"the simulator ended with status {self.process.wait(START_SECONDS)}"
-        self.api: str = json.loads(line)["api"]
-
-    def _end(self, number: signal.Signals) -> int:
-        if self.process.poll() is None:
-            self.process.send_signal(number)
-        status = self.process.wait(STOP_SECONDS)
-        if self.process.stdout:
-            self.process.stdout.close()
-        return status

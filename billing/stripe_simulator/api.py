@@ -18,9 +18,9 @@ from billing.stripe_simulator import schema
 from billing.stripe_simulator.config import API_VERSION
 from billing.stripe_simulator.errors import ApiError, invalid, other_parameters, unauthorized
 from billing.stripe_simulator.expand import expanded
-from billing.stripe_simulator.hangup import NoAnswer
 from billing.stripe_simulator.routes import ENDPOINTS, Endpoint
 from billing.stripe_simulator.world import Obj, World
+from simulating.hangup import NoAnswer
 
 BROKEN = ApiError(500, "api_error", "An unknown error occurred. Please try again or contact support.", kept=True)
 TOO_MANY = ApiError(429, "invalid_request_error", "Request rate limit exceeded.", code="rate_limit")

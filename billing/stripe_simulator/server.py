@@ -2,13 +2,8 @@
 
 import asyncio
 import contextlib
-import json
-import signal
-import socket
-import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -19,10 +14,8 @@ from billing.stripe_simulator.agenda import Item
 from billing.stripe_simulator.config import Config
 from billing.stripe_simulator.courier import Courier
 from billing.stripe_simulator.errors import ApiError
-from billing.stripe_simulator.hangup import ReachableProtocol
 from billing.stripe_simulator.world import World
-
-BACKLOG = 2048
+from simulating import serving
 
 
 def run(config: Config) -> None:
@@ -33,28 +26,16 @@ def run(config: Config) -> None:
 async def _serve(config: Config) -> None:
     world = World(config)
     courier = Courier(world)
-    with _listen(config.host, config.port) as listener:
-        here = _url(listener)
+    with serving.listen(config.host, config.port) as listener:
+        here = serving.url(listener)
         world.url = world.url or here
-        server = _Server(
-            uvicorn.Config(
-                _app(world, courier),
-                http=ReachableProtocol,
-                ws="none",
-                lifespan="off",
-                log_level="error",
-                access_log=False,
-                timeout_graceful_shutdown=1,
-            )
-        )
-        _stop_on_signals(server)
+        server = serving.Server(_app(world, courier))
+        serving.stop_on_signals([server])
         world.agenda.resume()
         agenda = asyncio.create_task(world.agenda.run(_actor(world, courier)))
-        serving = asyncio.create_task(server.serve([listener]))
-        # The socket already listens, so a client that reads this line may connect at once.
-        sys.stdout.write(json.dumps({"api": here}) + "\n")
-        sys.stdout.flush()
-        await serving
+        running = asyncio.create_task(server.serve([listener]))
+        serving.announce(api=here)
+        await running
         agenda.cancel()
         await courier.close()
         world.store.close()
@@ -94,39 +75,6 @@ def _actor(world: World, courier: Courier) -> Callable[[Item], None]:
         world.store.flush()
 
     return act
-
-
-class _Server(uvicorn.Server):
-    """A server that leaves signals to us: requests that are never answered must not hold up the end."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        yield
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """Name the protocol: asyncio turns Nagle's algorithm off only for sockets that say they are TCP."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((host, port))
-    listener.listen(BACKLOG)
-    listener.setblocking(False)
-    return listener
-
-
-def _url(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def _stop_on_signals(server: _Server) -> None:
-    def stop() -> None:
-        server.should_exit = True
-        server.force_exit = True
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

@@ -1,15 +1,14 @@
 """A running simulator, a client for it, and an address that takes callbacks."""
 
-import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.simulator import Simulator, until
+from tests import simulating
+from tests.simulating import until
+from tests.simulator import Simulator
 
 FOX = {"prompt": "A red fox in the snow"}
 HMAC_KEY = "test_hmac_key"
@@ -49,38 +48,13 @@ class Kie:
         return self.get("/api/v1/chat/credit")["data"]
 
 
-class Receiver:
-    """Takes callbacks at `url`; answers with the statuses put into `statuses`, then 200."""
-
-    def __init__(self) -> None:
-        self.received: list[tuple[bytes, dict[str, str]]] = []
-        self.statuses: list[int] = []
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                receiver.received.append((body, dict(self.headers)))
-                self.send_response(receiver.statuses.pop(0) if receiver.statuses else 200)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/callback/token"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-        self._thread.start()
+class Receiver(simulating.Receiver):
+    """Takes callbacks."""
 
     def wait(self, count: int = 1) -> list[dict[str, Any]]:
         """Wait for a number of callbacks and return their bodies."""
         until(lambda: len(self.received) >= count)
-        return [json.loads(body) for body, _ in self.received]
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        return self.bodies()
 
 
 @pytest.fixture(scope="session")

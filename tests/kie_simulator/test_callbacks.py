@@ -9,7 +9,7 @@ import pytest
 
 from generation.kie.simulator.signature import sign
 from tests.kie_simulator.conftest import HMAC_KEY, Kie, Receiver
-from tests.simulator import until
+from tests.simulating import until
 
 
 def create(kie: Kie, receiver: Receiver, prompt: str = "fox") -> str:

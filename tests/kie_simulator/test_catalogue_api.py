@@ -8,7 +8,8 @@ import pytest
 
 from generation import catalog
 from tests.kie_simulator.conftest import FOX, Kie
-from tests.simulator import Simulator, until
+from tests.simulating import until
+from tests.simulator import Simulator
 
 MODELS = "/api/v1/models"
 FEED = "/client/v1/model-pricing/page"

@@ -7,7 +7,7 @@ import pytest
 
 from tests.kie_simulator.chatting import CLAUDE, COMPLETIONS, RESPONSES, STYLES, Style, events, post, said, whole
 from tests.kie_simulator.conftest import Kie
-from tests.simulator import until
+from tests.simulating import until
 
 each_style = pytest.mark.parametrize("style", STYLES, ids=lambda style: style.name)
 CODES = {

@@ -4,7 +4,8 @@ import pytest
 
 from tests.kie_simulator.chatting import CLAUDE, COMPLETIONS, GEMINI, RESPONSES, STYLES, Style, events, post, whole
 from tests.kie_simulator.conftest import Kie
-from tests.simulator import Simulator, until
+from tests.simulating import until
+from tests.simulator import Simulator
 
 each_style = pytest.mark.parametrize("style", STYLES, ids=lambda style: style.name)
 LONG = "A red fox sim:tokens=2000"

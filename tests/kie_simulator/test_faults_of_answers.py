@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from tests.kie_simulator.conftest import FOX, Kie
-from tests.simulator import until
+from tests.simulating import until
 
 CREATE = "/api/v1/jobs/createTask"
 CODES = ["401", "402", "422", "429", "433", "451", "455", "500", "505", "550"]

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from tests.kie_simulator.conftest import Kie
-from tests.simulator import until
+from tests.simulating import until
 
 RECORD = "/api/v1/jobs/recordInfo"
 

@@ -2,7 +2,7 @@ import httpx
 import pytest
 
 from tests.kie_simulator.conftest import FOX, Kie, Receiver
-from tests.simulator import until
+from tests.simulating import until
 
 
 def generate(kie: Kie, **body: object) -> str:

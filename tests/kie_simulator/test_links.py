@@ -1,7 +1,8 @@
 import httpx
 
 from tests.kie_simulator.conftest import Kie
-from tests.simulator import Simulator, until
+from tests.simulating import until
+from tests.simulator import Simulator
 
 
 def test_a_file_exists_only_once_its_task_has_succeeded(kie: Kie) -> None:

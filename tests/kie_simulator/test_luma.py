@@ -4,7 +4,8 @@ import httpx
 import pytest
 
 from tests.kie_simulator.conftest import FOX, Kie, Receiver
-from tests.simulator import Simulator, until
+from tests.simulating import until
+from tests.simulator import Simulator
 
 PATH = "/api/v1/modify"
 CLIP = {**FOX, "videoUrl": "https://example.com/a.mp4"}

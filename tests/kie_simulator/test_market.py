@@ -5,7 +5,7 @@ import pytest
 
 from generation.kie.simulator.config import CATALOG_DIR
 from tests.kie_simulator.conftest import FOX, Kie
-from tests.simulator import until
+from tests.simulating import until
 
 MARKET = [
     entry

@@ -7,7 +7,8 @@ import httpx
 import pytest
 
 from tests.kie_simulator.conftest import Kie, Receiver
-from tests.simulator import Simulator, until
+from tests.simulating import until
+from tests.simulator import Simulator
 
 
 @pytest.fixture

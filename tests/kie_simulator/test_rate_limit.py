@@ -3,7 +3,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.kie_simulator.conftest import FOX, Kie
-from tests.simulator import Simulator, until
+from tests.simulating import until
+from tests.simulator import Simulator
 
 
 @pytest.fixture

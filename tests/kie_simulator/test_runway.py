@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from tests.kie_simulator.conftest import FOX, Kie, Receiver
-from tests.simulator import until
+from tests.simulating import until
 
 PATH = "/api/v1/runway"
 FILM = {**FOX, "duration": 5, "quality": "720p", "aspectRatio": "16:9"}

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.kie_simulator.conftest import Kie, Receiver
-from tests.simulator import until
+from tests.simulating import until
 
 SONG: dict[str, Any] = {"prompt": "Rain", "customMode": False, "instrumental": False, "model": "V5"}
 NOWHERE = "http://127.0.0.1:1/callback"

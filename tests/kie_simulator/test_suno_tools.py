@@ -7,7 +7,7 @@ import pytest
 
 from tests.kie_simulator.conftest import Kie, Receiver
 from tests.kie_simulator.test_suno import NOWHERE, song
-from tests.simulator import until
+from tests.simulating import until
 
 TOOLS = {
     "wav": "/api/v1/wav",

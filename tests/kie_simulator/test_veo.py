@@ -1,7 +1,7 @@
 import pytest
 
 from tests.kie_simulator.conftest import FOX, Kie, Receiver
-from tests.simulator import until
+from tests.simulating import until
 
 
 def generate(kie: Kie, **body: object) -> str:

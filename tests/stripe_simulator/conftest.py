@@ -1,15 +1,13 @@
 """A running simulator, the official client for it, and an address that takes webhooks."""
 
-import json
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 import stripe
 
-from tests.simulator import until
+from tests import simulating
+from tests.simulating import until
 from tests.stripe_simulator_process import StripeSimulator
 
 SUCCESS = "http://shop.test/paid?session={CHECKOUT_SESSION_ID}"
@@ -62,32 +60,8 @@ class Shop:
         return [event["type"] for event in self.simulator.events()]
 
 
-class Receiver:
-    """Takes webhooks at `url`; answers with the statuses put into `statuses`, then 200."""
-
-    def __init__(self) -> None:
-        self.received: list[tuple[bytes, dict[str, str]]] = []
-        self.statuses: list[int] = []
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                receiver.received.append((body, dict(self.headers)))
-                self.send_response(receiver.statuses.pop(0) if receiver.statuses else 200)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/stripe"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-        self._thread.start()
-
-    def bodies(self) -> list[dict[str, Any]]:
-        return [json.loads(body) for body, _ in list(self.received)]
+class Receiver(simulating.Receiver):
+    """Takes webhooks."""
 
     def types(self) -> list[str]:
         return [body["type"] for body in self.bodies()]
@@ -96,10 +70,6 @@ class Receiver:
         """Wait until the types received are enough; returns them."""
         until(lambda: enough(self.types()))
         return self.types()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import httpx
 
+from tests.simulating import ROOT
 from tests.stripe_simulator.conftest import Shop
-from tests.stripe_simulator_process import ROOT, StripeSimulator
+from tests.stripe_simulator_process import StripeSimulator
 
 
 def test_the_command_serves_until_it_is_ended(tmp_path: Path) -> None:

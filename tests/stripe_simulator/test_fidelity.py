@@ -7,7 +7,7 @@ import pytest
 import stripe
 from stripe import billing_portal, checkout
 
-from tests.simulator import until
+from tests.simulating import until
 from tests.stripe_simulator.conftest import Shop
 from tests.stripe_simulator_process import StripeSimulator
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.simulator import until
+from tests.simulating import until
 from tests.stripe_simulator.conftest import Receiver, Shop
 from tests.stripe_simulator_process import StripeSimulator
 

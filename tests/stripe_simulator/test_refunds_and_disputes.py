@@ -3,7 +3,7 @@
 import pytest
 import stripe
 
-from tests.simulator import until
+from tests.simulating import until
 from tests.stripe_simulator.conftest import Shop
 from tests.stripe_simulator_process import StripeSimulator
 

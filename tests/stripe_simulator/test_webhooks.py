@@ -6,7 +6,7 @@ import json
 import pytest
 import stripe
 
-from tests.simulator import until
+from tests.simulating import until
 from tests.stripe_simulator.conftest import Receiver, Shop
 from tests.stripe_simulator_process import StripeSimulator
 

@@ -1,12 +1,8 @@
 """Runway Aleph on its own endpoints (protocol 4.5)."""
 
-import time
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import Response
-
-from generation.kie.simulator import legacy, links, records
+from generation.kie.simulator import legacy, links
 from generation.kie.simulator.envelope import to_json
 from generation.kie.simulator.tasks import SUCCESS, UNKNOWN, Task, share, state
 from generation.kie.simulator.world import Order, World
@@ -14,18 +10,6 @@ from generation.kie.simulator.world import Order, World
 FAMILY = "runway-aleph"
 MODEL = "runway-aleph/generate"
 EARLY_END_SHARE = 0.3
-
-
-async def generate(world: World, request: Request) -> Response:
-    """POST /api/v1/aleph/generate."""
-    return await legacy.accept(world, request, read)
-
-
-async def record_info(world: World, request: Request) -> Response:
-    """GET /api/v1/aleph/record-info?taskId=."""
-    now = time.time()
-    task = records.poll(world, request, (FAMILY,), records.TOO_OLD, now)
-    return records.record(task, record_data(world, task, now))
 
 
 def read(world: World, body: dict[str, Any]) -> Order:
@@ -65,3 +49,7 @@ def callback(world: World, task: Task) -> dict[str, Any]:
 def _response(world: World, task: Task) -> dict[str, str]:
     urls = links.urls(world, task)
     return {"taskId": task.id, "resultVideoUrl": legacy.nth(urls, 0), "resultImageUrl": legacy.nth(urls, 1)}
+
+
+# POST /api/v1/aleph/generate and GET /api/v1/aleph/record-info?taskId=.
+generate, record_info = legacy.endpoints(FAMILY, read, record_data)

@@ -6,7 +6,7 @@ from starlette.responses import HTMLResponse, Response
 
 from generation.kie.simulator.envelope import Refusal, refuse, reply
 from generation.kie.simulator.faults import ANSWERS, Faults
-from generation.kie.simulator.hangup import NoAnswer
+from simulating.hangup import NoAnswer
 
 _PAGE = "<!DOCTYPE html><html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
 # Texts of the chat gateway, and the errors that its documentation promises (protocol 5.4).

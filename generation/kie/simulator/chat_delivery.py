@@ -10,8 +10,8 @@ from starlette.types import Receive, Scope, Send
 
 from generation.kie.simulator.chat_call import CUT, DONE, LEFT, RUNNING, Call, Frame, pieces
 from generation.kie.simulator.envelope import MESSAGES, to_json
-from generation.kie.simulator.hangup import wait_for_client_to_leave
 from generation.kie.simulator.world import World
+from simulating.hangup import wait_for_client_to_leave
 
 FIRST_TOKEN_SECONDS = 0.5
 TOKENS_PER_SECOND = 50.0

@@ -10,9 +10,9 @@ from starlette.responses import Response
 from generation.kie.simulator.answers import answer_among
 from generation.kie.simulator.envelope import Refusal, ok
 from generation.kie.simulator.faults import Faults, asked_for
-from generation.kie.simulator.hangup import NoAnswer
 from generation.kie.simulator.tasks import Task
 from generation.kie.simulator.world import Order, World
+from simulating.hangup import NoAnswer
 
 Read = Callable[[World, dict[str, Any]], Order]
 

@@ -70,7 +70,7 @@ STATES = {
     "costs": "the given number of credits is debited and reported instead of the price (default 0); not in a chat",
 }
 POLLS = {
-    "null-record": "status queries say the record is null for the first 3 s / speed",
+    "null-record": "status queries say the record is null for the first 3 s / speed, the first one in any case",
     "bad-record-json": "the first two status answers are broken JSON",
     "poll-500": "the first two status queries answer code 500",
     "poll-429": "the first two status queries answer code 429",

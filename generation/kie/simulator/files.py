@@ -13,9 +13,9 @@ from starlette.routing import Route
 from generation.kie.simulator import links, uploads
 from generation.kie.simulator.envelope import reply
 from generation.kie.simulator.faults import Faults
-from generation.kie.simulator.hangup import Truncated
 from generation.kie.simulator.media.medium import Medium
 from generation.kie.simulator.world import World
+from simulating.hangup import Truncated
 
 HUGE_BYTES = 5 * 1024**3
 CHUNK = b"\0" * 65536

@@ -1,12 +1,8 @@
 """Flux Kontext on its own endpoints (protocol 4.3)."""
 
-import time
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import Response
-
-from generation.kie.simulator import legacy, links, records
+from generation.kie.simulator import legacy, links
 from generation.kie.simulator.envelope import Refusal, to_json
 from generation.kie.simulator.tasks import SUCCESS, Task, state
 from generation.kie.simulator.world import Order, World
@@ -14,18 +10,6 @@ from generation.kie.simulator.world import Order, World
 FAMILY = "flux-kontext"
 DEFAULT_MODEL = "flux-kontext-pro"
 MOST_TOLERANT_EDIT = 2
-
-
-async def generate(world: World, request: Request) -> Response:
-    """POST /api/v1/flux/kontext/generate."""
-    return await legacy.accept(world, request, read)
-
-
-async def record_info(world: World, request: Request) -> Response:
-    """GET /api/v1/flux/kontext/record-info?taskId=."""
-    now = time.time()
-    task = records.poll(world, request, (FAMILY,), records.TOO_OLD, now)
-    return records.record(task, record_data(world, task, now))
 
 
 def read(world: World, body: dict[str, Any]) -> Order:
@@ -66,3 +50,7 @@ def callback(world: World, task: Task) -> dict[str, Any]:
 def _pictures(world: World, task: Task) -> dict[str, str]:
     urls = links.urls(world, task)
     return {"originImageUrl": legacy.nth(urls, 1), "resultImageUrl": legacy.nth(urls, 0)}
+
+
+# POST /api/v1/flux/kontext/generate and GET /api/v1/flux/kontext/record-info?taskId=.
+generate, record_info = legacy.endpoints(FAMILY, read, record_data)

@@ -1,6 +1,7 @@
 """What the older endpoints of pictures and videos share: orders, bases of follow-ups, flags and times."""
 
 import time
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +16,8 @@ from generation.kie.simulator.failures import Failure
 from generation.kie.simulator.tasks import FAIL, SUCCESS, UNKNOWN, Task, state
 from generation.kie.simulator.world import Order, World
 
+Handler = Callable[[World, Request], Awaitable[Response]]
+RecordData = Callable[[World, Task, float], dict[str, Any]]
 NOT_FINISHED = "record status is not success"
 RUNNING_FLAG, SUCCESS_FLAG, EARLY_FLAG, FAILED_FLAG, UNKNOWN_FLAG = 0, 1, 2, 3, 7
 
@@ -22,6 +25,22 @@ RUNNING_FLAG, SUCCESS_FLAG, EARLY_FLAG, FAILED_FLAG, UNKNOWN_FLAG = 0, 1, 2, 3, 
 async def accept(world: World, request: Request, read: Read) -> Response:
     """Answer a create: the task id is all there is."""
     return await create(world, request, read, lambda task: {"taskId": task.id})
+
+
+def endpoints(
+    family: str, read: Read, record_data: Callable[[World, Task, float], dict[str, Any]]
+) -> tuple[Handler, Handler]:
+    """The two endpoints that most families have: `generate` takes orders, `record-info?taskId=` tells of them."""
+
+    async def generate(world: World, request: Request) -> Response:
+        return await accept(world, request, read)
+
+    async def record_info(world: World, request: Request) -> Response:
+        now = time.time()
+        task = records.poll(world, request, (family,), records.TOO_OLD, now)
+        return records.record(task, record_data(world, task, now))
+
+    return generate, record_info
 
 
 def given(body: dict[str, Any]) -> dict[str, Any]:

@@ -1,12 +1,8 @@
 """Luma modify on its own endpoints; KIE has retired it (protocol 4.6)."""
 
-import time
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import Response
-
-from generation.kie.simulator import legacy, links, records
+from generation.kie.simulator import legacy, links
 from generation.kie.simulator.envelope import to_json
 from generation.kie.simulator.tasks import SUCCESS, Task, state
 from generation.kie.simulator.world import Order, World
@@ -14,18 +10,6 @@ from generation.kie.simulator.world import Order, World
 FAMILY = "luma"
 MODEL = "luma/modify"
 CALLBACK_FAILED_FLAG = 4
-
-
-async def generate(world: World, request: Request) -> Response:
-    """POST /api/v1/modify/generate."""
-    return await legacy.accept(world, request, read)
-
-
-async def record_info(world: World, request: Request) -> Response:
-    """GET /api/v1/modify/record-info?taskId=."""
-    now = time.time()
-    task = records.poll(world, request, (FAMILY,), records.TOO_OLD, now)
-    return records.record(task, record_data(world, task, now))
 
 
 def read(world: World, body: dict[str, Any]) -> Order:
@@ -70,3 +54,7 @@ def _flag(task: Task, now: float) -> int:
 def _response(world: World, task: Task) -> dict[str, Any]:
     urls = links.urls(world, task)
     return {"taskId": task.id, "originUrls": urls[1:], "resultUrls": urls[:1]}
+
+
+# POST /api/v1/modify/generate and GET /api/v1/modify/record-info?taskId=.
+generate, record_info = legacy.endpoints(FAMILY, read, record_data)
