@@ -16,7 +16,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 from django_q.tasks import async_task
 
@@ -343,9 +343,18 @@ def ring(generation: Generation, task: str) -> None:
         waiting = Generation.objects.filter(Q(state=State.RUNNING) | Q(state=State.FAILED, check_at__isnull=False))
         if current := waiting.filter(pk=generation.pk).first():
             save_task(current, task)
-    # Only a task that is being waited for is worth a look; the end of any other is known.
-    rows = Generation.objects.filter(pk=generation.pk, check_at__isnull=False)
-    rows.filter(state__in=[State.RUNNING, State.FAILED]).update(check_at=timezone.now())
+    _look_now(Generation.objects.filter(pk=generation.pk))
+
+
+def ring_known(token: str, task: str) -> bool:
+    """The same in one statement for what a callback usually is: about the task that its generation waits for."""
+    return _look_now(Generation.objects.filter(callback_token=token, kie_task_id=task))
+
+
+def _look_now(rows: QuerySet[Generation]) -> bool:
+    """Only a task that is being waited for is worth a look; the end of any other is known."""
+    waiting = rows.filter(check_at__isnull=False, state__in=[State.RUNNING, State.FAILED])
+    return bool(waiting.update(check_at=timezone.now()))
 
 
 def cancel(generation: Generation, *, by: str = "customer") -> Generation:

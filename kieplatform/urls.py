@@ -30,7 +30,7 @@ urlpatterns = [
     path("", include("chat.api_urls")),
     path("chat/", include("chat.page_urls")),
     path("kie/", webhooks.bell),
-    path("kie/<str:token>/", webhooks.bell, name="bell"),
+    path("kie/<slug:token>/", webhooks.bell, name="bell"),
     path("admin/money/", include("generation.admin.dashboard")),
     path("admin/", admin.site.urls),
     path("favicon.ico", RedirectView.as_view(url=lazy(static, str)("img/logo.svg"))),

@@ -157,3 +157,20 @@ def test_a_bell_ends_a_generation_whatever_its_condition(
     assert generation.attempts == 1
     assert called_back.requests("create") + called_back.requests("generate") == 1
     books_are_right()
+
+
+def test_the_usual_bell_is_one_statement(
+    client: Client, running: Generation, settings: Any, django_assert_num_queries: Any
+) -> None:
+    settings.KIE_WEBHOOK_HMAC_KEY = "key"
+    lifecycle.save_task(running, TASK)
+    headers = signed(TASK, "key", time.time())
+    with django_assert_num_queries(1):
+        assert ring(client, running.callback_token, {"data": {"taskId": TASK}}, **headers) == 200
+    running.refresh_from_db()
+    assert running.check_at and running.check_at < running.deadline
+
+
+@pytest.mark.parametrize("token", ["%00", "%ED%A0%80", "x" * 5_000])
+def test_a_token_that_can_be_none_is_not_found(client: Client, db: None, token: str) -> None:
+    assert ring(client, token, {"data": {"taskId": TASK}}) == 404
