@@ -18,8 +18,8 @@ from django.utils import timezone
 from accounts.models import User
 
 PAGE = 500
-# Spreadsheets take a cell that begins like this for a formula.
-_FORMULA = re.compile(r"[=+\-@\t\r\n]")
+# What makes a spreadsheet take a text for a formula, also in the wide forms of Chinese and Japanese keyboards.
+_FORMULA = re.compile(r"[ \u00a0\u3000]*[=+\-@\t\r\n＝＋－＠]")
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _SECRET = re.compile(r"password|secret|token|digest|hash", re.IGNORECASE)
 Column = tuple[str, Callable[[Any], Any]]
@@ -70,14 +70,20 @@ def _writer(each: Any, write: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return read
 
 
+def text_cell(text: str) -> str:
+    """A text that no spreadsheet takes for a formula: one that could be begins with an apostrophe."""
+    text = text.replace("\0", "")
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
 def cell(value: Any) -> str:
-    """A value as text that no spreadsheet takes for a formula; times are in the platform's zone, with its offset."""
+    """A value as such a text; numbers stay numbers, and times are in the platform's zone, with its offset."""
     if value is None:
         return ""
     if isinstance(value, datetime):
         return timezone.localtime(value).isoformat()
     text = str(value)
-    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
+    return text if _NUMBER.fullmatch(text) else text_cell(text)
 
 
 class _Echo:

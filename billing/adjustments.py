@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Sum
+from django.db.models import Count, Sum
 from django.db.models.functions import Abs
 from django.urls import reverse
 from django.utils import timezone
@@ -17,7 +17,7 @@ from accounts.models import User
 from accounts.transactions import atomically
 from billing import alerts, ledger
 from billing.amounts import format_credits, parse_credits
-from billing.models import Adjustment, Entry
+from billing.models import Adjustment, Entry, RecurringGrant, RedeemBatch
 
 State = Adjustment.State
 Kind = Adjustment.Kind
@@ -32,10 +32,30 @@ def limit() -> int:
     return parse_credits(settings.ADJUSTMENT_LIMIT_CREDITS)
 
 
-def booked_alone(author: User) -> int:
-    """How much of the limit an operator has used: what they gave and took without a second person, either way."""
-    own = Adjustment.objects.filter(author=author, created_at__gt=timezone.now() - ALONE_WITHIN, needs_approval=False)
-    return own.aggregate(total=Sum(Abs("amount_millicredits"), default=0))["total"]
+def booked_alone(author: User, *, besides: RecurringGrant | None = None) -> int:
+    """How much of the limit an operator has used: what they gave and took without a second person, either way.
+
+    A gift that comes every month counts with one month, codes with all that they are worth.
+    """
+    since = timezone.now() - ALONE_WITHIN
+    own = Adjustment.objects.filter(author=author, created_at__gt=since, needs_approval=False)
+    booked = own.aggregate(total=Sum(Abs("amount_millicredits"), default=0))["total"]
+    gifts = RecurringGrant.objects.filter(author=author, agreed_at__gt=since)
+    others = gifts.exclude(pk=besides.pk) if besides else gifts
+    agreed = others.aggregate(total=Sum("agreed_millicredits", default=0))["total"]
+    batches = RedeemBatch.objects.filter(author=author, created_at__gt=since, needs_approval=False)
+    worths = [batch.worth(batch.count) for batch in batches.annotate(count=Count("codes"))]
+    return booked + agreed + sum(limit() if worth is None else worth for worth in worths)
+
+
+def left_alone(author: User, *, besides: RecurringGrant | None = None) -> int:
+    """How much an operator may still book without a second person, but for one gift that is agreed to anew.
+
+    Call it in the transaction that books: until its end the author's other requests wait, because two at once would
+    both find the limit unused.
+    """
+    User.objects.select_for_update(no_key=True).get(pk=author.pk)
+    return max(0, limit() - booked_alone(author, besides=besides))
 
 
 def before_and_after(entry: Entry) -> tuple[int, int]:
@@ -55,10 +75,8 @@ def ask(
     """
     if Adjustment.objects.filter(key=key).exists() or Entry.objects.filter(key=key).exists():
         raise _again()
-    # One request of an author at a time: two at once would both find the limit unused.
-    User.objects.select_for_update(no_key=True).get(pk=author.pk)
+    above = abs(amount) > left_alone(author)
     what: dict[str, Any] = {"kind": kind, "amount_millicredits": amount, "reason": reason, "expires_at": expires_at}
-    above = booked_alone(author) + abs(amount) > limit()
     row = Adjustment(user=user, author=author, key=key, needs_approval=above, **what)
     created = Adjustment.objects.bulk_create([row], ignore_conflicts=True)
     row = Adjustment.objects.get(key=created[0].key)

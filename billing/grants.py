@@ -1,4 +1,7 @@
-"""Gifts that come again every month, each once, however late or often this runs."""
+"""Gifts that come again every month, each once, however late or often this runs.
+
+Days and months are those of the platform's time zone: a gift of the first stays one, whatever day it is in UTC.
+"""
 
 import calendar
 from datetime import datetime, timedelta
@@ -6,6 +9,7 @@ from datetime import datetime, timedelta
 from django.db.models import F
 from django.utils import timezone
 
+from accounts.models import User
 from accounts.transactions import atomically
 from billing import ledger
 from billing.models import RecurringGrant
@@ -13,12 +17,20 @@ from billing.models import RecurringGrant
 
 def due_at(gift: RecurringGrant) -> datetime | None:
     """When the gift is given next: the day of the month of its start, or the last one of a shorter month."""
-    year, month = divmod(gift.starts_at.month - 1 + gift.given, 12)
-    year, month = gift.starts_at.year + year, month + 1
-    at = gift.starts_at.replace(
-        year=year, month=month, day=min(gift.starts_at.day, calendar.monthrange(year, month)[1])
-    )
+    zone = timezone.get_default_timezone()
+    start = timezone.make_naive(gift.starts_at, zone)
+    years, month = divmod(start.month - 1 + gift.given, 12)
+    year, month = start.year + years, month + 1
+    day = min(start.day, calendar.monthrange(year, month)[1])
+    at = timezone.make_aware(start.replace(year=year, month=month, day=day), zone)
     return at if gift.ends_at is None or at < gift.ends_at else None
+
+
+def agree(gift: RecurringGrant, *, by: User) -> None:
+    """Save what an operator typed; an amount higher than any before is theirs (R-AD1)."""
+    if gift.amount_millicredits > gift.agreed_millicredits:
+        gift.author, gift.agreed_millicredits, gift.agreed_at = by, gift.amount_millicredits, timezone.now()
+    schedule(gift)
 
 
 def schedule(gift: RecurringGrant) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from accounts.admin_buttons import Button, ReadOnlyAdmin, admin_url
@@ -73,4 +74,6 @@ class BreakerAdmin(ReadOnlyAdmin):
         return super().get_object(request, object_id, from_field) or missing
 
     def changelist_view(self, request: HttpRequest, extra_context: dict | None = None) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
         return HttpResponseRedirect(admin_url(Breaker(name=breaker.KIE)))

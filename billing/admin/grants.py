@@ -1,5 +1,6 @@
 """Gifts that come again every month, edited by operators."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
@@ -12,16 +13,19 @@ from accounts.admin_buttons import Button, ButtonsAdmin, Section, admin_url
 from accounts.errors import Refused
 from accounts.models import User
 from billing import adjustments, grants
+from billing.admin.sales import more_than_nothing
 from billing.amounts import format_credits
 from billing.fields import CreditsField
 from billing.models import Entry, RecurringGrant
 
 SHOWN_GIFTS = 24
+EARLIEST = timedelta(days=1)
 
 
 class GrantForm(forms.ModelForm):
-    """What may be changed of a gift that has begun."""
+    """What may be changed of a gift that has begun, by `operator`."""
 
+    operator: User
     amount_millicredits = CreditsField(label="Credits every month", help_text="Such as 12.5.")
 
     class Meta:
@@ -36,13 +40,17 @@ class GrantForm(forms.ModelForm):
         }
 
     def clean_amount_millicredits(self) -> int:
-        amount, limit = self.cleaned_data["amount_millicredits"], adjustments.limit()
-        if amount <= 0:
-            raise forms.ValidationError("This must be more than nothing.")
-        if amount > limit:
-            at_most = f"At most {format_credits(limit)} a month."
-            raise forms.ValidationError(f"{at_most} More needs a second person: grant it once, month by month.")
+        amount = more_than_nothing(self.cleaned_data["amount_millicredits"])
+        if amount > self.instance.agreed_millicredits:
+            self._may_agree(amount)
         return amount
+
+    def _may_agree(self, amount: int) -> None:
+        left = adjustments.left_alone(self.operator, besides=self.instance)
+        if amount > left:
+            why = f"nobody books more than {format_credits(adjustments.limit())} in 24 hours alone"
+            more = "More needs a second person: grant it once, month by month."
+            raise forms.ValidationError(f"At most {format_credits(left)} a month, because {why}. {more}")
 
     def clean_lasts_days(self) -> int | None:
         days = self.cleaned_data["lasts_days"]
@@ -56,6 +64,13 @@ class GrantForm(forms.ModelForm):
         if data.get("ends_at") and data["ends_at"] <= starts:
             self.add_error("ends_at", "This is before the first gift.")
         return data
+
+    def clean_ends_at(self) -> datetime | None:
+        ended = self.initial.get("ends_at")
+        # The months since would all be given at once.
+        if "ends_at" in self.changed_data and ended and ended <= timezone.now():
+            raise forms.ValidationError("This has ended already: add another.")
+        return self.cleaned_data["ends_at"]
 
 
 class NewGrantForm(GrantForm):
@@ -71,6 +86,13 @@ class NewGrantForm(GrantForm):
             raise forms.ValidationError("There is no such user.")
         self.instance.user = user
         return user
+
+    def clean_starts_at(self) -> datetime:
+        starts = self.cleaned_data["starts_at"]
+        # Each month since would be given at once.
+        if starts < timezone.now() - EARLIEST:
+            raise forms.ValidationError("This is more than a day ago.")
+        return starts
 
 
 def _end(request: HttpRequest, gift: RecurringGrant, data: dict[str, Any]) -> str:
@@ -109,7 +131,10 @@ class RecurringGrantAdmin(ButtonsAdmin):
         return format_credits(gift.amount_millicredits)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        return super().get_form(request, obj, change, **{**kwargs, "form": GrantForm if obj else NewGrantForm})
+        # A class of this request's own.
+        form: Any = super().get_form(request, obj, change, **{**kwargs, "form": GrantForm if obj else NewGrantForm})
+        form.operator = request.user
+        return form
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         settable = ["amount_millicredits", "lasts_days", "note"]
@@ -124,10 +149,8 @@ class RecurringGrantAdmin(ButtonsAdmin):
         return False
 
     def save_model(self, request: HttpRequest, obj: RecurringGrant, form: forms.ModelForm, change: bool) -> None:
-        if not change:
-            author: Any = request.user
-            obj.author = author
-        grants.schedule(obj)
+        operator: Any = request.user
+        grants.agree(obj, by=operator)
 
     def sections(self, request: HttpRequest, obj: RecurringGrant) -> list[Section]:
         given = Entry.objects.filter(key__startswith=f"recurring:{obj.pk}:").order_by("-pk")[:SHOWN_GIFTS]

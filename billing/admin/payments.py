@@ -32,7 +32,8 @@ def _refund(request: HttpRequest, payment: Payment, data: dict[str, Any]) -> str
         amount = minor.parse(data["amount"].strip(), payment.currency)
     except ValueError as error:
         raise Refused("invalid_amount", f"The amount {error}.") from None
-    refunds.ask(payment, amount, reason=data["reason"], author=request.user)  # type: ignore[arg-type]
+    author: Any = request.user
+    refunds.ask(payment, amount, key=f"refund:{data['token']}", reason=data["reason"], author=author)
     return f"A refund of {minor.written(amount, payment.currency)} is on its way to Stripe: {data['reason']}"
 
 

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts.admin_buttons import Button, ButtonsAdmin, Confirmation, Section, admin_url
 from accounts.errors import Refused
+from billing import adjustments
 from billing.admin.sales import days, in_credits, more_than_nothing
 from billing.fields import CreditsField
 from billing.models import RedeemBatch
@@ -62,6 +63,12 @@ def _revoke(request: HttpRequest, batch: RedeemBatch, data: dict[str, Any]) -> s
     return "Revoked: none of these codes can be used any more."
 
 
+def _approve(request: HttpRequest, batch: RedeemBatch, data: dict[str, Any]) -> str:
+    operator: Any = request.user
+    redeem.approve(batch, by=operator)
+    return f"Issued by {batch.author}, approved by {operator}: these codes can be used now."
+
+
 @admin.register(RedeemBatch)
 class RedeemBatchAdmin(ButtonsAdmin):
     """Codes are issued by adding a batch, and shown on the page that answers, once."""
@@ -75,10 +82,21 @@ class RedeemBatchAdmin(ButtonsAdmin):
         "used",
         "expires_at",
         "revoked_at",
+        "second_person",
     ]
     list_display_links = ["created_at", "note"]
+    list_filter = ["needs_approval"]
+    list_select_related = ["approved_by"]
     ordering = ["-created_at"]
     buttons = (
+        Button(
+            "approve",
+            "Approve…",
+            "billing.approve_adjustment",
+            _approve,
+            "These codes can be used from now on, with your name:",
+            shown=lambda batch: batch.waits and batch.revoked_at is None,
+        ),
         Button(
             "revoke",
             "Revoke",
@@ -94,7 +112,7 @@ class RedeemBatchAdmin(ButtonsAdmin):
         if obj is None:
             return ["note", "credits_millicredits", "count", *BatchForm.Meta.fields[2:]]
         shown = ["note", in_credits("credits_millicredits"), "codes", "used", *BatchForm.Meta.fields[2:]]
-        return [*shown, "author", "created_at", "revoked_at"]
+        return [*shown, "author", "created_at", "second_person", "approved_at", "revoked_at"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: RedeemBatch | None = None) -> Any:
         return self.get_fields(request, obj) if obj else []
@@ -113,6 +131,10 @@ class RedeemBatchAdmin(ButtonsAdmin):
     def used(self, batch: RedeemBatch) -> int:
         return batch.redemptions.count()
 
+    @admin.display(description="second person")
+    def second_person(self, batch: RedeemBatch) -> Any:
+        return "awaited" if batch.waits else batch.approved_by
+
     def save_model(self, request: Any, obj: RedeemBatch, form: Any, change: bool) -> None:
         obj.author = request.user
         # On the request, for this object serves every thread.
@@ -122,6 +144,7 @@ class RedeemBatchAdmin(ButtonsAdmin):
         """The only page that ever shows the codes, so it is no redirect."""
         context = {**self.admin_site.each_context(request), "title": "Redeem codes", "opts": self.opts}
         context |= {"batch": obj, "codes": request.issued_codes, "back": admin_url(obj)}
+        context |= {"limit_millicredits": adjustments.limit()}
         return TemplateResponse(request, "admin/redeem_codes.html", context)
 
     def sections(self, request: HttpRequest, obj: RedeemBatch) -> list[Section]:

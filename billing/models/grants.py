@@ -7,7 +7,11 @@ from django.utils import timezone
 
 
 class RecurringGrant(models.Model):
-    """Credits for a customer on the same day of every month, from `starts_at` until `ends_at`."""
+    """Credits for a customer on the same day of every month, from `starts_at` until `ends_at`.
+
+    `author` is who agreed to the highest amount it has had, `agreed_millicredits`, at `agreed_at` (None: that was not
+    kept then). It counts against what an operator books alone.
+    """
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="recurring_grants")
     amount_millicredits = models.BigIntegerField()
@@ -20,6 +24,8 @@ class RecurringGrant(models.Model):
     given = models.PositiveIntegerField(default=0)
     next_at = models.DateTimeField(null=True, editable=False, db_index=True)
     author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", editable=False)
+    agreed_millicredits = models.BigIntegerField(default=0, editable=False)
+    agreed_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         constraints = [

@@ -162,7 +162,10 @@ class PaymentEntry(models.Model):
 
 
 class PaymentRefund(models.Model):
-    """Money that goes back: asked for by an operator here (then `author` is set), or in Stripe's dashboard."""
+    """Money that goes back: asked for by an operator here (then `author` is set), or in Stripe's dashboard.
+
+    `key` is what it was asked for with, so that asking again gives nothing more.
+    """
 
     class State(models.TextChoices):
         ASKED = "asked", "not sent yet"
@@ -171,6 +174,7 @@ class PaymentRefund(models.Model):
         FAILED = "failed"
 
     payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="refunds")
+    key = models.CharField(max_length=120, null=True, blank=True, unique=True)
     refund_id = models.CharField(max_length=255, null=True, blank=True, unique=True)
     amount_minor = models.BigIntegerField()
     state = models.CharField(max_length=7, choices=State.choices, default=State.ASKED)

@@ -2,12 +2,16 @@
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 
 class RedeemBatch(models.Model):
-    """Codes that an operator issued together, all worth the same."""
+    """Codes that an operator issued together, all worth the same.
+
+    Above what the author may book alone they cannot be used before someone else approves them: the database accepts
+    nobody who approves their own (R-AD1).
+    """
 
     note = models.CharField(max_length=200, help_text="Customers see it in their statement.")
     credits_millicredits = models.BigIntegerField()
@@ -20,6 +24,11 @@ class RedeemBatch(models.Model):
     author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    needs_approval = models.BooleanField(default=False, editable=False)
+    approved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+", editable=False
+    )
+    approved_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         verbose_name = "batch of redeem codes"
@@ -29,10 +38,22 @@ class RedeemBatch(models.Model):
             models.CheckConstraint(
                 condition=~Q(uses_per_code=0) & ~Q(uses_per_user=0) & ~Q(lasts_days=0), name="redeem_batch_limits"
             ),
+            models.CheckConstraint(
+                condition=Q(approved_by=None) | ~Q(approved_by=F("author")), name="redeem_batch_second_person"
+            ),
         ]
 
     def __str__(self) -> str:
         return self.note
+
+    @property
+    def waits(self) -> bool:
+        """Whether a second person has to approve it before it can be used."""
+        return self.needs_approval and self.approved_by_id is None
+
+    def worth(self, codes: int) -> int | None:
+        """The millicredits that so many codes of it give in all; None when nothing limits them."""
+        return self.credits_millicredits * codes * self.uses_per_code if self.uses_per_code else None
 
 
 class RedeemCode(models.Model):

@@ -5,12 +5,14 @@ import secrets
 from datetime import timedelta
 
 from django.db.models import F
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts.errors import Refused
 from accounts.models import User, key_digest
 from accounts.transactions import atomically
-from billing import ledger
+from billing import adjustments, alerts, ledger
+from billing.amounts import format_credits
 from billing.models import Entry, RedeemBatch, RedeemCode, RedeemTries, Redemption, Wallet
 
 # Crockford's alphabet: no letter that looks like a digit.
@@ -25,11 +27,35 @@ _READ_AS = str.maketrans({"O": "0", "I": "1", "L": "1"})
 
 @atomically
 def issue(batch: RedeemBatch, count: int) -> list[str]:
-    """Save a batch with so many codes; returns them as people read them, for the only time."""
+    """Save a batch with so many codes; returns them as people read them, for the only time.
+
+    If their author may not book alone what they are worth, they wait for a second person (R-AD1).
+    """
+    worth = batch.worth(count)
+    batch.needs_approval = worth is None or worth > adjustments.left_alone(batch.author)
     batch.save()
     codes = ["".join(secrets.choice(ALPHABET) for _ in range(LETTERS)) for _ in range(count)]
     RedeemCode.objects.bulk_create(RedeemCode(batch=batch, digest=_digest(code), hint=code[-GROUP:]) for code in codes)
+    if batch.waits:
+        _tell(batch, count, worth)
     return ["-".join(code[at : at + GROUP] for at in range(0, LETTERS, GROUP)) for code in codes]
+
+
+def _tell(batch: RedeemBatch, count: int, worth: int | None) -> None:
+    in_all = "used without a limit" if worth is None else f"in all {format_credits(worth)}"
+    what = f"{count} redeem codes for {format_credits(batch.credits_millicredits)} credits, {in_all}"
+    message = f"{batch.author} asks for a second person: {what}. {batch.note}"
+    url = reverse("admin:billing_redeembatch_change", args=[batch.pk])
+    alerts.about(f"redeem-batch:{batch.pk}", message, severity=alerts.Severity.INFO, url=url)
+
+
+def approve(batch: RedeemBatch, *, by: User) -> None:
+    """Let codes that wait be used. Raises Refused for their author, and when they wait no more."""
+    if batch.author_id == by.pk:
+        raise Refused("second_person", "Somebody else has to approve this: you issued it.", status=403)
+    waiting = RedeemBatch.objects.filter(pk=batch.pk, needs_approval=True, approved_by=None, revoked_at=None)
+    if not waiting.update(approved_by=by, approved_at=timezone.now()):
+        raise Refused("already_decided", "These codes wait for nobody. Look at them again.", status=409)
 
 
 def count_try(user: User) -> None:
@@ -51,7 +77,7 @@ def count_try(user: User) -> None:
 
 @atomically
 def redeem(user: User, text: str) -> Entry:
-    """Give what a code is worth. Raises Refused: code_unknown, code_expired, code_used, code_limit."""
+    """Give what a code is worth. Raises Refused: code_unknown, code_expired, code_waits, code_used, code_limit."""
     # The row is locked: of two people at once one is second, and the unique numbers say so too.
     found = RedeemCode.objects.select_for_update(of=("self",), no_key=True).select_related("batch")
     code = found.filter(digest=_digest(_normal(text))).first()
@@ -60,6 +86,8 @@ def redeem(user: User, text: str) -> Entry:
     batch = code.batch
     if batch.revoked_at or (batch.expires_at and batch.expires_at <= timezone.now()):
         raise Refused("code_expired", "This code has expired.", status=410, field="code")
+    if batch.waits:
+        raise Refused("code_waits", "This code cannot be used yet. Try again later.", status=409, field="code")
     ledger.open_wallet(user)
     Wallet.objects.select_for_update(no_key=True).get(pk=user.pk)
     use, number = code.redemptions.count() + 1, batch.redemptions.filter(user=user).count() + 1

@@ -25,13 +25,20 @@ def refundable(payment: Payment) -> int:
 
 
 @atomically
-def ask(payment: Payment, amount_minor: int, *, reason: str, author: User) -> PaymentRefund:
-    """Have money given back. Raises Refused("refund_too_large")."""
+def ask(payment: Payment, amount_minor: int, *, reason: str, author: User, key: str | None = None) -> PaymentRefund:
+    """Have money given back, once for each `key`; None: by a caller who never asks twice.
+
+    Raises Refused: already_done, refund_too_large.
+    """
+    # With the payment locked, of two at once the second finds what the first has asked for.
     locked = Payment.objects.select_for_update(no_key=True).get(pk=payment.pk)
+    if key and PaymentRefund.objects.filter(key=key).exists():
+        raise Refused("already_done", "This was asked for before, once. Look at the refunds first.", status=409)
     if not locked.payment_intent or not 0 < amount_minor <= refundable(locked):
         left = minor.written(refundable(locked), locked.currency)
         raise Refused("refund_too_large", f"At most {left} can be refunded.", status=409)
-    refund = PaymentRefund.objects.create(payment=locked, amount_minor=amount_minor, reason=reason, author=author)
+    what: Any = {"amount_minor": amount_minor, "reason": reason, "author": author, "key": key}
+    refund = PaymentRefund.objects.create(payment=locked, **what)
     async_task("billing.payments.refunds.send", refund.pk)
     return refund
 

@@ -4,6 +4,7 @@ import csv
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from accounts.exports import text_cell as cell
 from billing.amounts import format_credits
 from billing.statements import statement
 from billing.statements.months import Month
@@ -14,8 +15,6 @@ from billing.statements.wording import told
 Names = Callable[[Iterable[str]], dict[str, str]]
 
 COLUMNS = ["time", "kind", "description", "in", "out", "expired", "balance", "held", "note", "about", "entry"]
-# What makes a spreadsheet take a text for a formula, also in the wide forms of Chinese and Japanese keyboards.
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 # By which Excel knows UTF-8.
 MARK = "\ufeff"
 
@@ -31,12 +30,6 @@ class _Line:
     def taken(self) -> str:
         text, self.text = self.text, ""
         return text
-
-
-def cell(text: str) -> str:
-    """A text that no spreadsheet takes for a formula: one that could be begins with an apostrophe."""
-    text = text.replace("\0", "")
-    return f"'{text}" if text.lstrip(" \u00a0\u3000").startswith(FORMULA) else text
 
 
 def lines(user_id: int, month: Month, names: Names) -> Iterator[str]:

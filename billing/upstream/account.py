@@ -24,6 +24,8 @@ PACE_WINDOW = timedelta(hours=6)
 PACE_LEAST = timedelta(minutes=30)
 # How near in time an inferred top-up is probably the one that an operator enters.
 TOP_UP_NEAR = timedelta(days=1)
+# How near in time two of the same amount that are known are probably one, entered twice.
+TOP_UP_AGAIN = timedelta(hours=1)
 # The balance is read every five minutes; one that is older than this was missed more than once.
 STALE = timedelta(minutes=15)
 
@@ -190,11 +192,17 @@ def _roundest(low: int, high: int) -> int:
 
 @atomically
 def enter_top_up(millicredits: int, at: datetime, *, by: User, note: str) -> UpstreamTopUp:
-    """A top-up that an operator knows of. Raises Refused when one of this size waits for being confirmed."""
+    """A top-up that an operator knows of. Raises Refused when one like it waits for being confirmed, or is known."""
+    # A page that is sent twice at once: the second waits for what the first has entered.
+    User.objects.select_for_update(no_key=True).get(pk=by.pk)
     near = {"at__gt": at - TOP_UP_NEAR, "at__lt": at + TOP_UP_NEAR}
     size = {"millicredits__gte": millicredits * 9 // 10, "millicredits__lte": millicredits * 11 // 10}
     if UpstreamTopUp.objects.filter(source=UpstreamTopUp.Source.INFERRED, **near, **size).exists():
         raise Refused("top_up_inferred", "This top-up was seen already: confirm or correct it instead.", status=409)
+    again = {"at__gt": at - TOP_UP_AGAIN, "at__lt": at + TOP_UP_AGAIN, "millicredits": millicredits}
+    if UpstreamTopUp.objects.filter(**again).exists():
+        message = "This top-up is known already. If so much was bought twice, correct it to the sum of both."
+        raise Refused("top_up_known", message, status=409)
     entered = {"source": UpstreamTopUp.Source.ENTERED, "author": by, "note": note}
     top_up = UpstreamTopUp.objects.create(millicredits=millicredits, at=at, **entered)
     _expect_more(at, millicredits)

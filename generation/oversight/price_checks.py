@@ -26,13 +26,13 @@ class Loss:
 
 
 def losses(price_list: PriceList, groups: Iterable[PriceGroup] | None = None) -> list[Loss]:
-    """Every live model of which a list gets less than its cost; for each group, where everyone else pays enough."""
+    """Every live model of which a list gets less than its cost; for each group, where it gets less than of everyone."""
     groups = PriceGroup.objects.all() if groups is None else groups
     everyone = list(_below(prices.Tariffs.under(price_list)))
-    known = {loss.model for loss in everyone}
+    known = {loss.model: loss.ratio for loss in everyone}
     for group in groups:
         found = _below(prices.Tariffs.under(price_list, group.name, group.discount_percent))
-        everyone += [loss for loss in found if loss.model not in known]
+        everyone += [loss for loss in found if loss.ratio < known.get(loss.model, 1)]
     return everyone
 
 

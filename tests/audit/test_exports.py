@@ -25,7 +25,10 @@ def taken(client: Client, app: str, model: str, **filters: Any) -> list[dict[str
     return list(csv.DictReader(io.StringIO(text)))
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "@SUM(A1)", "-1+1", "\t=1", "\r=1", "-2+3+cmd|' /C calc'!A0"])
+@pytest.mark.parametrize(
+    "text",
+    ["=1+1", "+1", "@SUM(A1)", "-1+1", "\t=1", "\r=1", "-2+3+cmd|' /C calc'!A0", "＝1", "＋1", " =1", "\u3000=1"],
+)
 def test_no_cell_is_taken_for_a_formula(text: str) -> None:
     assert exports.cell(text) == f"'{text}"
 

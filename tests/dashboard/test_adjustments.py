@@ -167,7 +167,7 @@ def test_an_approval_that_the_wallet_does_not_cover_leaves_it_waiting(bob: User,
 
 def test_the_page_says_that_it_waits_and_the_trail_names_both(alice: User, olga: User, max_: User) -> None:
     answer = press(browser(olga), alice, "grant", amount="1000.001", reason="sorry").content.decode()
-    assert "Nothing is booked yet" in answer and "waits for a second person" in answer
+    assert "Nothing is booked yet" in answer and "wait for a second person" in answer
     press(browser(max_), Adjustment.objects.get(), "approve")
     trail = browser(olga).get(admin_url(Entry.objects.get(kind="grant"))).content.decode()
     assert "Who decided" in trail and "olga@example.com" in trail and "max@example.com" in trail

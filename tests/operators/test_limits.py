@@ -154,6 +154,12 @@ def test_the_list_of_breakers_is_its_page(office: Client) -> None:
     assert office.get(reverse("admin:billing_breaker_changelist"), follow=True).status_code == 200
 
 
+def test_who_may_not_see_the_breaker_is_not_led_to_it(db: None, client: Client) -> None:
+    """R-API3: as on every other list."""
+    client.force_login(User.objects.create_user("clerk@example.com", is_staff=True))
+    assert client.get(reverse("admin:billing_breaker_changelist")).status_code == 403
+
+
 def test_alerts_are_acknowledged_one_by_one_or_together(office: Client) -> None:
     for key in ("one", "two", "three"):
         alerts.tell(key, "look at this")

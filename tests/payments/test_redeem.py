@@ -6,14 +6,19 @@ from functools import partial
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from accounts.admin_buttons import admin_url
 from accounts.errors import Refused
 from accounts.models import User
-from billing.models import Entry, Lot, RedeemBatch, RedeemCode, Redemption
+from billing import adjustments
+from billing.models import Alert, Entry, Lot, RedeemBatch, RedeemCode, Redemption
 from billing.payments import redeem
 from tests.billing.test_concurrency import all_at_once
 from tests.conftest import api_for, person
+from tests.operators.conftest import button_url, press
 from tests.payments.conftest import signed_in
 from tests.payments.paying import wallet
 
@@ -50,10 +55,10 @@ def test_a_code_may_be_written_in_any_way(bob: User, olga: User, write: Any) -> 
 
 
 def test_letters_that_look_like_digits_are_read_as_digits(bob: User, olga: User) -> None:
-    codes = issue(olga, 200, uses_per_user=None)
+    codes = issue(olga, 200, credits_millicredits=1_000, uses_per_user=None)
     code = next(code for code in codes if "0" in code and "1" in code)
     redeem.redeem(bob, code.replace("0", "O").replace("1", "l"))
-    assert wallet(bob) == {"available": 100}
+    assert wallet(bob) == {"available": 1}
 
 
 def test_a_code_is_kept_hashed(olga: User) -> None:
@@ -187,3 +192,100 @@ def test_a_batch_that_makes_no_sense_is_refused_at_its_field(olga: User, wrong: 
     sent = {"note": "x", "credits_millicredits": "1", "count": "1", "uses_per_code": "1", **wrong}
     answer = signed_in(olga).post("/admin/billing/redeembatch/add/", sent)
     assert list(answer.context["adminform"].form.errors) == list(wrong)
+
+
+# The second person
+
+
+@pytest.mark.parametrize(
+    ("count", "about", "waits"),
+    [
+        (10, {"uses_per_code": 1}, False),
+        (5, {"uses_per_code": 2}, False),
+        (11, {"uses_per_code": 1}, True),
+        (2, {"uses_per_code": 6}, True),
+        (1, {"credits_millicredits": 1, "uses_per_code": None}, True),
+    ],
+)
+def test_codes_above_the_limit_wait_for_a_second_person(
+    bob: User, olga: User, count: int, about: dict[str, Any], waits: bool
+) -> None:
+    """R-AD1: what counts is credits × codes × uses; without a limit of uses it is above any."""
+    code = issue(olga, count, **about)[0]
+    batch = RedeemBatch.objects.get()
+    assert batch.waits == waits
+    if waits:
+        assert refusal(bob, code) == "code_waits" and wallet(bob) == {}
+        assert Alert.objects.get(subject=f"redeem-batch:{batch.pk}").url == admin_url(batch)
+        redeem.approve(batch, by=person("max", is_staff=True))
+    assert redeem.redeem(bob, code).available == batch.credits_millicredits
+
+
+def test_codes_count_towards_what_their_author_books_alone(alice: User, olga: User) -> None:
+    """R-AD1: many batches are no way around the limit, and neither is a batch and an adjustment."""
+
+    def granted(key: str) -> str:
+        return adjustments.ask(alice, "grant", 100_001, key=key, reason="x", author=olga).state
+
+    issue(olga, 9)
+    assert granted("above") == "pending"
+    issue(olga, 1)
+    issue(olga, 1)
+    assert list(RedeemBatch.objects.order_by("pk").values_list("needs_approval", flat=True)) == [False, False, True]
+    RedeemBatch.objects.update(created_at=timezone.now() - adjustments.ALONE_WITHIN)
+    assert granted("a day later") == "booked"
+
+
+def test_the_author_of_codes_is_never_the_second_person(bob: User, olga: User) -> None:
+    """R-AD1: also not for a superuser, nor by hand in the database."""
+    (code,) = issue(olga, uses_per_code=None)
+    batch = RedeemBatch.objects.get()
+    assert "Somebody else has to approve this" in press(signed_in(olga), batch, "approve").content.decode()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        RedeemBatch.objects.update(approved_by=olga)
+    assert refusal(bob, code) == "code_waits"
+
+
+def test_codes_are_approved_once_by_who_may(bob: User, olga: User) -> None:
+    """R-AD1"""
+    (code,) = issue(olga, uses_per_code=None)
+    batch = RedeemBatch.objects.get()
+    clerk = person("clerk", is_staff=True)
+    clerk.user_permissions.set(Permission.objects.filter(codename__in=["view_redeembatch", "change_redeembatch"]))
+    assert "Approve…" not in signed_in(clerk).get(admin_url(batch)).content.decode()
+    assert signed_in(clerk).post(button_url(batch, "approve"), {}).status_code == 403
+    second = person("max", is_staff=True, is_superuser=True)
+    done = "Issued by olga@example.com, approved by max@example.com: these codes can be used now."
+    assert done in press(signed_in(second), batch, "approve").content.decode()
+    page = signed_in(olga).get(admin_url(batch)).content.decode()
+    assert "max@example.com" in page and "Approve…" not in page
+    with pytest.raises(Refused) as refused:
+        redeem.approve(batch, by=second)
+    assert refused.value.code == "already_decided"
+    redeem.redeem(bob, code)
+
+
+def test_codes_that_were_revoked_are_not_approved(bob: User, olga: User) -> None:
+    (code,) = issue(olga, uses_per_code=None)
+    batch = RedeemBatch.objects.get()
+    redeem.revoke(batch)
+    with pytest.raises(Refused) as refused:
+        redeem.approve(batch, by=bob)
+    assert refused.value.code == "already_decided"
+    assert refusal(bob, code) == "code_expired"
+
+
+def test_the_page_with_the_codes_says_that_they_wait(olga: User) -> None:
+    sent = {"note": "Fair", "credits_millicredits": "1000", "count": "1", "uses_per_code": "1", "uses_per_user": "1"}
+    client, url = signed_in(olga), "/admin/billing/redeembatch/add/"
+    assert "second person" not in client.post(url, sent).content.decode()
+    assert "a second person has to approve them" in client.post(url, sent).content.decode()
+    assert "awaited" in client.get("/admin/billing/redeembatch/").content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_batches_at_once_do_not_both_find_the_limit_unused(olga: User) -> None:
+    """R-AD1"""
+    results = all_at_once([partial(issue, olga, count) for count in (6, 7)])
+    assert [result for result in results if isinstance(result, Exception)] == []
+    assert sorted(RedeemBatch.objects.values_list("needs_approval", flat=True)) == [False, True]

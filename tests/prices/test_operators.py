@@ -172,7 +172,7 @@ def test_a_line_can_be_removed_and_more_can_be_added(office: Client) -> None:
 @pytest.mark.parametrize(
     ("fields", "named"),
     [
-        ({"markup": "0.99"}, "and 2"),
+        ({"markup": "0.99"}, "(99% of its cost) and 5"),
         ({"lines": ({"model": BANANA, "markup": "0.5"},)}, f"{BANANA} (50% of its cost)"),
         ({"lines": ({"model": SPEECH, "price": "5.9"},)}, f"{SPEECH} (98% of its cost)"),
         (
@@ -240,6 +240,16 @@ def test_a_discount_below_cost_is_refused_unless_confirmed_and_counts_at_once(of
     office.post(url, {**given, "below_cost": "on"})
     prices.join(alice, PriceGroup.objects.get())
     assert offers.quote(alice, BANANA, FOX).price_millicredits == 3_500
+
+
+def test_a_discount_that_deepens_a_loss_is_refused_unless_confirmed(office: Client, settings: Any) -> None:
+    """R-PR2: also of a model that is sold below its cost to everyone."""
+    settings.PRICE_MARKUP = Decimal("0.99")
+    url = reverse("admin:billing_pricegroup_add")
+    given = {"name": "resellers", "discount_percent": "60", "note": ""}
+    assert "for resellers (40% of its cost)" in text(office.post(url, given))
+    office.post(url, {**given, "discount_percent": "0"})
+    assert PriceGroup.objects.count() == 1, "without a discount nothing changes"
 
 
 def test_a_group_that_has_customers_or_lines_stays(office: Client, alice: User) -> None:

@@ -49,12 +49,12 @@ def test_a_balance_that_hovers_at_a_threshold_is_told_once(db: None) -> None:
     assert len(raised("balance-low")) == 2, "only the rise to 60 counts"
 
 
-def test_a_top_up_makes_thresholds_count_anew(db: None) -> None:
+def test_a_top_up_makes_thresholds_count_anew(olga: User) -> None:
     """R-AL1: also one that does not reach the threshold."""
     read(200)
     read(1, 199, minutes=1)
     with time_machine.travel(START + timedelta(minutes=2), tick=False):
-        account.enter_top_up(5_000, timezone.now(), by=None, note="")  # type: ignore[arg-type]
+        account.enter_top_up(5_000, timezone.now(), by=olga, note="")
     read(6, 199, minutes=3)
     read(6, 199, minutes=4)
     assert [alert.threshold for alert in raised("balance-low")] == ["10", "10"]
@@ -204,6 +204,29 @@ def test_a_top_up_that_was_seen_already_is_not_entered_again(office: Client, olg
     page = office.post(reverse("admin:billing_upstreamtopup_add"), fields, follow=True).content.decode()
     assert "confirm or correct it instead" in page
     assert UpstreamTopUp.objects.count() == 1
+
+
+def test_a_top_up_that_is_entered_twice_counts_once(office: Client, olga: User) -> None:
+    read(30)
+    fields = {"millicredits": "20.5", "at_0": "2026-11-21", "at_1": "12:01:00", "note": "invoice 8"}
+    for minute in ("01", "01", "20"):
+        sent = fields | {"at_1": f"12:{minute}:00"}
+        page = office.post(reverse("admin:billing_upstreamtopup_add"), sent, follow=True).content.decode()
+    assert "This top-up is known already." in page
+    assert read(50.5, minutes=30).drift == 0
+    # Another amount, or another time, is another one.
+    account.enter_top_up(20_000, START, by=olga, note="")
+    account.enter_top_up(20_500, START + timedelta(hours=2), by=olga, note="")
+    assert UpstreamTopUp.objects.count() == 3
+
+
+def test_a_top_up_that_was_confirmed_is_not_entered_again(office: Client, olga: User) -> None:
+    read(30)
+    read(1_030, minutes=5)
+    press(office, UpstreamTopUp.objects.get(), "correct", amount="1000", reason="invoice 7")
+    with pytest.raises(Refused) as refusal:
+        account.enter_top_up(1_000_000, START, by=olga, note="")
+    assert refusal.value.code == "top_up_known"
 
 
 def test_two_operators_do_not_correct_the_same_top_up(db: None, olga: User) -> None:
