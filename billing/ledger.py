@@ -9,90 +9,23 @@ Amounts are integers in millicredits.
 """
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from django.db import connection, transaction
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Exists, Q, Sum
 from django.utils import timezone
 
 from accounts.errors import Refused
 from accounts.models import User
-from billing import lots
+from billing import entries, lots
 from billing.amounts import format_credits
-from billing.models import BUCKETS, Entry, Lot, LotChange, Wallet
-
-_RETURNED = ("id", "wallet_id", "about", *BUCKETS)
-
-
-class KeyReused(Exception):
-    """A key came back with other numbers, or about nothing: a bug of ours, never a customer's mistake."""
-
-
-def _insert(source: str, parameters: list[Any], **given: Any) -> Entry | None:
-    """Insert the entry whose wallet, subject and changes the SQL `source` selects.
-
-    None when `source` selects no row or the key exists already.
-    """
-    given = {"note": "", "author_id": None, "created_at": timezone.now()} | given
-    values = given | {"created_at": connection.ops.adapt_datetimefield_value(given["created_at"])}
-    sql = (
-        f"INSERT INTO billing_entry ({', '.join(given)}, {', '.join(_RETURNED[1:])}) "
-        f"SELECT {', '.join(['%s'] * len(given))}, {source} "
-        f"ON CONFLICT (key) DO NOTHING RETURNING {', '.join(_RETURNED)}"
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [*values.values(), *parameters])
-        row = cursor.fetchone()
-    return Entry(**dict(zip(_RETURNED, row, strict=True)), **given) if row else None
-
-
-def _first(key: str, **expected: int) -> Entry | None:
-    """The entry that a replayed key made before; KeyReused when it says something else."""
-    entry = Entry.objects.filter(key=key).first()
-    if entry and any(getattr(entry, name) != value for name, value in expected.items()):
-        raise KeyReused(f"{key} was booked with other numbers")
-    return entry
-
-
-def _together() -> AbstractContextManager[None]:
-    """The entry and its lots, at once. No savepoint: a verb that fails half-way undoes the transaction around it."""
-    return transaction.atomic(savepoint=False)
-
-
-def _book(
-    user_id: int, about: str, change: dict[str, int], *, unless_due_at: datetime | None = None, **given: Any
-) -> Entry | None:
-    """Book `change` if the wallet covers it; None when not, when the key exists, or when something is due to expire.
-
-    The condition reads the wallet under its row lock, so parallel holds are decided one after the other (R-LED1).
-    """
-    source = f"""user_id, {", ".join(["%s"] * (1 + len(BUCKETS)))} FROM billing_wallet
-        WHERE user_id = %s AND available + overdraft_limit + %s >= 0"""
-    parameters = [about, *(change.get(name, 0) for name in BUCKETS), user_id, min(0, change["available"])]
-    if unless_due_at:
-        source += """ AND NOT EXISTS (
-            SELECT 1 FROM billing_lot WHERE wallet_id = user_id AND remaining > 0 AND expires_at <= %s)"""
-        parameters.append(connection.ops.adapt_datetimefield_value(unless_due_at))
-    return _insert(f"{source} {_lock()}", parameters, **given)
-
-
-def _lock() -> str:
-    return "FOR NO KEY UPDATE" if connection.features.has_select_for_no_key_update else ""
+from billing.entries import KeyReused
+from billing.models import Entry, Lot, LotChange, PaymentDispute, Wallet
 
 
 def _refuse(user_id: int, needed: int) -> Refused:
     wallet = Wallet.objects.filter(pk=user_id).first()
     return insufficient(needed, wallet.available + wallet.overdraft_limit if wallet else 0)
-
-
-def _replayed(key: str, **expected: int) -> Entry:
-    entry = _first(key, **expected)
-    if entry is None:
-        raise KeyReused(f"{key}: nothing was booked under this key")
-    return entry
 
 
 def insufficient(needed: int, available: int) -> Refused:
@@ -114,13 +47,13 @@ def top_up(user: User, amount: int, *, payment: str, note: str = "", expires_at:
     """
     open_wallet(user)
     paid = "CASE WHEN owed < %s THEN owed ELSE %s END"
-    source = f"user_id, '', %s, %s - {paid}, 0, 0, 0, -{paid} FROM billing_wallet WHERE user_id = %s {_lock()}"
+    source = f"user_id, '', %s, %s - {paid}, 0, 0, 0, -{paid} FROM billing_wallet WHERE user_id = %s {entries.lock()}"
     parameters = [-amount, amount, amount, amount, amount, amount, user.pk]
-    with _together():
-        entry = _insert(source, parameters, kind="top_up", key=payment, note=note)
+    with entries.together():
+        entry = entries.insert(source, parameters, kind="top_up", key=payment, note=note)
         if entry:
             lots.add(entry, Lot.Source.PURCHASE, expires_at=expires_at)
-    return entry or _replayed(payment, wallet_id=user.pk, outside=-amount)
+    return entry or entries.replayed(payment, wallet_id=user.pk, outside=-amount)
 
 
 def grant(
@@ -140,11 +73,11 @@ def grant(
     open_wallet(user)
     change = {"available": amount, "outside": -amount}
     author_id = author.pk if author else None
-    with _together():
-        entry = _book(user.pk, "", change, kind="grant", key=reason, note=note, author_id=author_id)
+    with entries.together():
+        entry = entries.book(user.pk, "", change, kind="grant", key=reason, note=note, author_id=author_id)
         if entry:
             lots.add(entry, Lot.Source.GIFT, expires_at=expires_at, priority=priority)
-    return entry or _replayed(reason, wallet_id=user.pk, **change)
+    return entry or entries.replayed(reason, wallet_id=user.pk, **change)
 
 
 def adjust(user: User, amount: int, *, reason: str, note: str, author: User) -> Entry:
@@ -152,13 +85,13 @@ def adjust(user: User, amount: int, *, reason: str, note: str, author: User) -> 
     open_wallet(user)
     expire(user.pk)
     change = {"available": amount, "outside": -amount}
-    with _together():
-        entry = _book(user.pk, "", change, kind="adjust", key=reason, note=note, author_id=author.pk)
+    with entries.together():
+        entry = entries.book(user.pk, "", change, kind="adjust", key=reason, note=note, author_id=author.pk)
         if entry and amount > 0:
             lots.add(entry, Lot.Source.CORRECTION)
         elif entry:
             lots.consume(entry, -amount)
-    if entry := entry or _first(reason, wallet_id=user.pk, **change):
+    if entry := entry or entries.first(reason, wallet_id=user.pk, **change):
         return entry
     raise _refuse(user.pk, -amount)
 
@@ -166,14 +99,14 @@ def adjust(user: User, amount: int, *, reason: str, note: str, author: User) -> 
 def hold(user_id: int, amount: int, *, about: str) -> Entry:
     """Set credits aside for the job `about`; Refused("insufficient_credits") says what is needed and available."""
     change, key = {"available": -amount, "held": amount}, f"hold:{about}"
-    entry = _book(user_id, about, change, kind="hold", key=key, unless_due_at=timezone.now())
-    if entry := entry or _first(key, wallet_id=user_id, **change):
+    entry = entries.book(user_id, about, change, kind="hold", key=key, unless_due_at=timezone.now())
+    if entry := entry or entries.first(key, wallet_id=user_id, **change):
         return entry
-    with _together():
+    with entries.together():
         # What expires is exact to the moment although it is booked late: it cannot be held any more.
         expire(user_id)
-        entry = _book(user_id, about, change, kind="hold", key=key)
-    if entry := entry or _first(key, wallet_id=user_id, **change):
+        entry = entries.book(user_id, about, change, kind="hold", key=key)
+    if entry := entry or entries.first(key, wallet_id=user_id, **change):
         return entry
     raise _refuse(user_id, amount)
 
@@ -186,11 +119,13 @@ def settle(about: str, charge: int) -> Entry:
     """
     key = f"settle:{about}"
     source = "wallet_id, about, 0, held - %s, -held, %s, 0, 0 FROM billing_entry WHERE key = %s"
-    with _together():
-        entry = _insert(source, [charge, charge, f"hold:{about}"], kind="settle", key=key)
+    with entries.together():
+        entry = entries.insert(source, [charge, charge, f"hold:{about}"], kind="settle", key=key)
         if entry and charge:
-            lots.consume(entry, charge)
-    return entry or _replayed(key, spent=charge)
+            lots.consume(entry, charge, hold=f"hold:{about}")
+        if entry and entry.available:
+            _claim(entry)
+    return entry or entries.replayed(key, spent=charge)
 
 
 def refund(about: str, amount: int, *, note: str, author: User | None) -> Entry:
@@ -198,12 +133,13 @@ def refund(about: str, amount: int, *, note: str, author: User | None) -> Entry:
     key = f"refund:{about}"
     source = "wallet_id, about, 0, %s, 0, %s, 0, 0 FROM billing_entry WHERE key = %s AND spent >= %s"
     parameters = [amount, -amount, f"settle:{about}", amount]
-    with _together():
+    with entries.together():
         author_id = author.pk if author else None
-        entry = _insert(source, parameters, kind="refund", key=key, note=note, author_id=author_id)
+        entry = entries.insert(source, parameters, kind="refund", key=key, note=note, author_id=author_id)
         if entry:
             lots.reopen(entry)
-    if entry := entry or _first(key, available=amount):
+            _claim(entry)
+    if entry := entry or entries.first(key, available=amount):
         return entry
     raise Refused("refund_too_large", "A refund cannot be larger than what was charged.", status=409)
 
@@ -216,7 +152,7 @@ def expire(user_id: int) -> int:
     now = timezone.now()
     if not lots.open_lots(user_id).filter(expires_at__lte=now).exists():
         return 0
-    with _together():
+    with entries.together():
         Wallet.objects.select_for_update(no_key=True).get(pk=user_id)
         return sum(_expire(lot, amount) for lot, amount in lots.due(user_id, now))
 
@@ -226,7 +162,7 @@ def _expire(lot: Lot, amount: int) -> int:
     # A lot expires in parts when some of it was held at its time.
     key = f"expire:{lot.pk}:{before}"
     change = {"available": -amount, "expired": amount}
-    entry = _book(lot.wallet_id, "", change, kind="expire", key=key, note=f"Expired: {lot.get_source_display()}")
+    entry = entries.book(lot.wallet_id, "", change, kind="expire", key=key, note=f"Expired: {lot.get_source_display()}")
     if entry is None:
         raise KeyReused(f"{key} cannot be booked")
     lots.take(entry, lot)
@@ -241,44 +177,96 @@ def expire_all(limit: int = 500) -> int:
 # Payments that are taken back
 
 
-def freeze(user_id: int, amount: int, *, dispute: str) -> Entry | None:
-    """Set aside what there is of `amount` while a payment is disputed; None when there is nothing (R-PAY7)."""
-    key, taken = f"freeze:{dispute}", "CASE WHEN available < %s THEN available ELSE %s END"
+def freeze(user_id: int, amount: int, *, dispute: str, part: int = 0) -> Entry | None:
+    """Set aside what there is of `amount` while a payment is disputed; None when there is nothing (R-PAY7).
+
+    `part` tells apart what is set aside later, when it comes back from a job.
+    """
+    key = f"freeze:{dispute}:{part}" if part else f"freeze:{dispute}"
+    taken = "CASE WHEN available < %s THEN available ELSE %s END"
     source = f"""user_id, %s, 0, -{taken}, {taken}, 0, 0, 0 FROM billing_wallet
-        WHERE user_id = %s AND available > 0 {_lock()}"""
+        WHERE user_id = %s AND available > 0 {entries.lock()}"""
     parameters = [dispute, amount, amount, amount, amount, user_id]
-    return _insert(source, parameters, kind="freeze", key=key) or _first(key, wallet_id=user_id)
+    return entries.insert(source, parameters, kind="freeze", key=key) or entries.first(key, wallet_id=user_id)
 
 
-def unfreeze(dispute: str) -> Entry | None:
-    """Give back what was set aside for a dispute; None when that was nothing."""
+def unfreeze(dispute: str, *, won: bool = True) -> Entry | None:
+    """Give back what was set aside for a dispute; None when that was nothing.
+
+    What has expired meanwhile can be used again if it was won. If it was lost, `reverse` takes it next.
+    """
     key = f"unfreeze:{dispute}"
-    source = "wallet_id, about, 0, held, -held, 0, 0, 0 FROM billing_entry WHERE key = %s"
-    return _insert(source, [f"freeze:{dispute}"], kind="unfreeze", key=key) or _first(key)
+    source = """wallet_id, about, 0, SUM(held), -SUM(held), 0, 0, 0 FROM billing_entry
+        WHERE about = %s AND kind = 'freeze' GROUP BY wallet_id, about"""
+    with entries.together():
+        if frozen := Entry.objects.filter(about=dispute, kind="freeze").first():
+            expire(frozen.wallet_id)
+        entry = entries.insert(source, [dispute], kind="unfreeze", key=key)
+        if entry and won:
+            lots.prolong(entry)
+        if entry:
+            _claim(entry)
+    return entry or entries.first(key)
+
+
+def held_by_jobs(user_id: int) -> int:
+    """What of the held credits belongs to jobs and not to disputes."""
+    moved = Entry.objects.filter(wallet=user_id, kind__in=["hold", "settle"])
+    return moved.aggregate(held=Sum("held", default=0))["held"]
+
+
+def _claim(entry: Entry) -> None:
+    """What came back belongs to open disputes first, then to what is owed: both looked for it before (R-PAY7)."""
+    open_disputes = PaymentDispute.objects.filter(payment__user=entry.wallet_id, state=PaymentDispute.State.OPEN)
+    short = open_disputes.filter(short_millicredits__gt=0)
+    if not Wallet.objects.filter(Q(owed__gt=0) | Exists(short), pk=entry.wallet_id).exists():
+        return
+    for dispute in short:
+        later = Entry.objects.filter(about=dispute.dispute_id, kind="freeze").exclude(
+            key=f"freeze:{dispute.dispute_id}"
+        )
+        found = later.aggregate(held=Sum("held", default=0))["held"]
+        if missing := min(dispute.short_millicredits - found, entry.available):
+            freeze(entry.wallet_id, missing, dispute=dispute.dispute_id, part=entry.pk)
+    _repay(entry)
+
+
+def _repay(entry: Entry) -> None:
+    """Pay what is owed from what `entry` gave back, as far as it is there."""
+    most = entry.available
+    paid = "CASE WHEN owed <= available AND owed <= %s THEN owed WHEN available <= %s THEN available ELSE %s END"
+    source = f"""user_id, '', 0, -({paid}), 0, 0, 0, -({paid}) FROM billing_wallet
+        WHERE user_id = %s AND owed > 0 AND available > 0 {entries.lock()}"""
+    repaid = entries.insert(source, [most] * 6 + [entry.wallet_id], kind="repay", key=f"repay:{entry.pk}")
+    if repaid:
+        lots.consume(repaid, -repaid.available)
 
 
 def reverse(payment: str, amount: int, *, reason: str, note: str = "") -> Entry:
     """Take back credits of a payment that was refunded or lost in a dispute; `reason` identifies that, once (R-PAY6).
 
-    What was spent of them is owed, and the next top-up pays it. Raises Refused("reversal_too_large") for more than is
-    left of the payment.
+    What was spent of them is owed; the next top-up pays it, and whatever comes back before. What had expired is not.
+    Raises Refused("reversal_too_large") for more than is left of the payment.
     """
     taken = "CASE WHEN w.available < 0 THEN 0 WHEN w.available < %s THEN w.available ELSE %s END"
-    source = f"""w.user_id, p.key, %s, -({taken}), 0, 0, 0, %s - {taken}
+    source = f"""w.user_id, p.key, %s, -({taken}), 0, 0, -%s, %s - {taken}
         FROM billing_wallet w JOIN billing_entry p ON p.wallet_id = w.user_id AND p.key = %s AND p.kind = 'top_up'
         WHERE -p.outside - COALESCE((
             SELECT SUM(r.outside) FROM billing_entry r WHERE r.about = p.key AND r.kind = 'reversal'), 0) >= %s"""  # noqa: S608
-    parameters = [amount, amount, amount, amount, amount, amount, payment, amount]
-    with _together():
+    lapsed = 0
+    with entries.together():
         # Locked before the sum is read, so that two reversals of one payment see each other.
         first = Entry.objects.filter(key=payment, kind="top_up").values("wallet_id", "lot_changes__lot_id").first()
         if first:
             expire(first["wallet_id"])
             Wallet.objects.select_for_update(no_key=True).get(pk=first["wallet_id"])
-        entry = _insert(source, parameters, kind="reversal", key=reason, note=note)
+            lapsed = lots.lapsed(payment, amount)
+        rest = amount - lapsed
+        parameters = [amount, rest, rest, lapsed, rest, rest, rest, payment, amount]
+        entry = entries.insert(source, parameters, kind="reversal", key=reason, note=note)
         if first and entry and entry.available:
-            lots.consume(entry, -entry.available, first["lot_changes__lot_id"])
-    if entry := entry or _first(reason, outside=amount):
+            lots.consume(entry, -entry.available, first=first["lot_changes__lot_id"])
+    if entry := entry or entries.first(reason, outside=amount):
         return entry
     raise Refused("reversal_too_large", "This is more than is left of the payment.", status=409)
 

@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import F, Q, QuerySet, Sum
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
 from django.utils import timezone
 
 from billing.models import Entry, Lot, LotChange, Wallet
 
+Kind = Entry.Kind
 # Soonest expiring first, gifts before purchases on a tie; what never expires comes last.
 ORDER = (F("expires_at").asc(nulls_last=True), F("priority").asc(), F("id").asc())
 
@@ -22,24 +23,28 @@ def open_lots(user_id: int) -> QuerySet[Lot]:
     return Lot.objects.filter(wallet=user_id, remaining__gt=0).order_by(*ORDER)
 
 
-def consume(entry: Entry, amount: int, first: int | None = None) -> None:
+def consume(entry: Entry, amount: int, *, first: int | None = None, hold: str = "") -> None:
     """Take `amount` from the open lots, or all of them when they have less: an overdraft comes from no lot (R-LED4).
 
-    `first` is the lot to begin with.
+    `first` is the lot to begin with. `hold` is the key of the hold that is charged: lots that had ended before it was
+    made are kept for those that were made in time.
     """
     # One statement, since every charge runs through here.
-    sql = """
+    since = "(SELECT created_at FROM billing_entry WHERE key = %s)" if hold else "%s"
+    sql = f"""
         INSERT INTO billing_lotchange (entry_id, lot_id, amount)
         SELECT %s, id, -CASE WHEN remaining < %s - taken THEN remaining ELSE %s - taken END
         FROM (
             SELECT id, remaining, SUM(remaining) OVER (
-                ORDER BY id <> %s, expires_at IS NULL, expires_at, priority, id ROWS UNBOUNDED PRECEDING
+                ORDER BY id <> %s, COALESCE(expires_at <= {since}, FALSE), expires_at IS NULL, expires_at, priority, id
+                ROWS UNBOUNDED PRECEDING
             ) - remaining AS taken
             FROM billing_lot WHERE wallet_id = %s AND remaining > 0
         ) AS open_lots WHERE taken < %s
-    """
+    """  # noqa: S608 - `since` is one of the two texts above
+    since_value = hold or connection.ops.adapt_datetimefield_value(entry.created_at)
     with connection.cursor() as cursor:
-        cursor.execute(sql, [entry.pk, amount, amount, first or 0, entry.wallet_id, amount])
+        cursor.execute(sql, [entry.pk, amount, amount, first or 0, since_value, entry.wallet_id, amount])
 
 
 def add(entry: Entry, source: str, *, expires_at: datetime | None = None, priority: int | None = None) -> None:
@@ -90,15 +95,47 @@ def paid_by(about: str) -> list[tuple[Lot, int]]:
 
 
 def due(user_id: int, now: datetime) -> list[tuple[Lot, int]]:
-    """The lots that have expired and how much of each; what is held now is taken from the soonest expiring first."""
-    wallet = Wallet.objects.get(pk=user_id)
-    held, found = wallet.held, []
+    """The lots that have expired and how much of each; what was held in time is kept of the soonest expiring first."""
+    anything_held = Wallet.objects.get(pk=user_id).held > 0
+    found, kept = [], 0
     for lot in open_lots(user_id).filter(expires_at__lte=now):
-        kept = min(lot.remaining, held)
-        held -= kept
-        if lot.remaining > kept:
-            found.append((lot, lot.remaining - kept))
+        in_time = _held_before(user_id, lot.expires_at) if anything_held else 0
+        keeps = min(lot.remaining, max(0, in_time - kept))
+        kept += keeps
+        if lot.remaining > keeps:
+            found.append((lot, lot.remaining - keeps))
     return found
+
+
+def _held_before(user_id: int, at: datetime | None) -> int:
+    """How much is held, for jobs and disputes, since before a moment: what was held later cannot keep a lot."""
+    made = Entry.objects.filter(wallet=user_id, kind__in=[Kind.HOLD, Kind.FREEZE], created_at__lt=at)
+    ended = Entry.objects.filter(about=OuterRef("about"), kind__in=[Kind.SETTLE, Kind.UNFREEZE])
+    return made.filter(~Exists(ended)).aggregate(held=Sum("held", default=0))["held"]
+
+
+def prolong(entry: Entry) -> None:
+    """Let what ended while it was frozen be used: what `entry` gives back of it becomes a lot of its own."""
+    moved = 0
+    for lot, amount in due(entry.wallet_id, entry.created_at):
+        if part := min(amount, entry.available - moved):
+            LotChange.objects.create(lot=lot, entry=entry, amount=-part)
+            moved += part
+    if moved:
+        lot = Lot(wallet_id=entry.wallet_id, source=Lot.Source.REFUND, amount=moved, created_at=entry.created_at)
+        lot.expires_at = entry.created_at + timedelta(days=settings.REFUND_LASTS_DAYS)
+        lot.save(force_insert=True)
+        LotChange.objects.create(lot=lot, entry=entry, amount=moved)
+
+
+def lapsed(payment: str, amount: int) -> int:
+    """How much of `amount`, taken back of a payment, had merely expired: the customer neither has it nor owes it."""
+    lot = Lot.objects.filter(changes__entry__key=payment).first()
+    if lot is None:
+        return 0
+    expired = -lot.changes.filter(entry__kind=Kind.EXPIRE).aggregate(sum=Sum("amount", default=0))["sum"]
+    before = Entry.objects.filter(about=payment, kind=Kind.REVERSAL).aggregate(sum=Sum("expired", default=0))["sum"]
+    return min(max(0, amount - lot.remaining), expired + before)
 
 
 def take(entry: Entry, lot: Lot) -> None:

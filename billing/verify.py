@@ -90,18 +90,32 @@ def lots_equal_their_changes() -> Iterator[str]:
 
 
 def charges_are_paid_by_lots() -> Iterator[str]:
-    """Invariant 4: the lots that paid for a job gave what was charged; less only from a wallet with an overdraft."""
+    """Invariant 4: the lots that paid for a job gave what was charged; less only as far as the wallet was overdrawn."""
     sql = """
-        SELECT s.about, s.spent, COALESCE(SUM(-c.amount), 0) FROM billing_entry s
-        JOIN billing_wallet w ON w.user_id = s.wallet_id
+        SELECT s.about, s.wallet_id, s.spent, COALESCE(SUM(-c.amount), 0) FROM billing_entry s
         LEFT JOIN billing_lotchange c ON c.entry_id = s.id
         WHERE s.kind = 'settle'
-        GROUP BY s.id, s.about, s.spent, w.overdraft_limit
-        HAVING COALESCE(SUM(-c.amount), 0) > s.spent
-            OR (COALESCE(SUM(-c.amount), 0) < s.spent AND w.overdraft_limit = 0)
+        GROUP BY s.id, s.about, s.wallet_id, s.spent HAVING COALESCE(SUM(-c.amount), 0) <> s.spent
     """
-    for about, charged, paid in rows(sql):
-        yield f"{about} was charged {charged}, its lots gave {paid}"
+    overdrawn: dict[int, int] = {}
+    for about, user, charged, paid in rows(sql):
+        left = overdrawn[user] if user in overdrawn else _overdrawn(user)
+        overdrawn[user] = left - (charged - paid)
+        if paid > charged or overdrawn[user] < 0:
+            yield f"{about} was charged {charged}, its lots gave {paid}"
+
+
+def _overdrawn(user_id: int) -> int:
+    """How much a wallet has ever used that came from no lot: later income made up for it, or it is still missing."""
+    sql = """
+        SELECT CASE WHEN w.available + w.held < 0 THEN -(w.available + w.held) ELSE 0 END + COALESCE((
+            SELECT SUM(e.available - COALESCE((
+                SELECT SUM(c.amount) FROM billing_lotchange c WHERE c.entry_id = e.id), 0))
+            FROM billing_entry e WHERE e.wallet_id = w.user_id AND e.available > 0
+                AND e.kind IN ('top_up', 'grant', 'adjust', 'refund')), 0)
+        FROM billing_wallet w WHERE w.user_id = %s
+    """
+    return next(iter(rows(sql, (user_id,))))[0]
 
 
 def holds_are_settled_once() -> Iterator[str]:

@@ -10,10 +10,11 @@ class Simulator(Simulating):
 
     module = "generation.kie.simulator"
     ports = {"api_port": "api", "files_port": "files"}
+    key = "sim-key"
     files: str
 
     def __init__(self, **config: Any) -> None:
-        self.key = config.get("key", "sim-key")
+        self.key = config.get("key", self.key)
         super().__init__(**config)
 
     def state(self) -> dict[str, Any]:

@@ -11,10 +11,12 @@ class StripeSimulator(Simulating):
 
     module = "billing.stripe_simulator"
     ports = {"port": "api"}
+    key = "sk_test_simulator"
+    webhook_secret = "whsec_simulator"
 
     def __init__(self, **config: Any) -> None:
-        self.key = config.get("key", "sk_test_simulator")
-        self.webhook_secret = config.get("webhook_secret", "whsec_simulator")
+        self.key = config.get("key", self.key)
+        self.webhook_secret = config.get("webhook_secret", self.webhook_secret)
         super().__init__(**config)
 
     def send_webhooks_to(self, url: str, secret: str = "", events: str = "") -> None:

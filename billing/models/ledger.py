@@ -67,6 +67,7 @@ class Entry(Buckets):
         FREEZE = "freeze", "frozen for a dispute"
         UNFREEZE = "unfreeze", "no longer frozen"
         REVERSAL = "reversal", "payment taken back"
+        REPAY = "repay", "owed credits paid"
 
     wallet = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="entries")
     kind = models.CharField(max_length=8, choices=Kind.choices)

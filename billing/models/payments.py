@@ -208,6 +208,8 @@ class PaymentDispute(models.Model):
     reason = models.CharField(max_length=100, blank=True)
     # Set aside once: what is bought later is not touched.
     frozen_at = models.DateTimeField(null=True, blank=True)
+    # What was held by jobs then and is set aside as far as it comes back.
+    short_millicredits = models.BigIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now)
 
     def __str__(self) -> str:

@@ -11,6 +11,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
+from accounts import given
 from accounts.requests import SignedInRequest
 from billing import ledger, lots
 from billing.models import Entry, Lot, LotChange
@@ -19,6 +20,8 @@ PAGE = 25
 CHANGES = 50
 Kind = Entry.Kind
 INCOME = (Kind.TOP_UP, Kind.GRANT, Kind.ADJUST)
+# What was frozen when its lot ended goes on in another lot.
+GONE = (Kind.REVERSAL, Kind.ADJUST, Kind.REPAY, Kind.UNFREEZE)
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ def shown(found: list[Lot]) -> list[Shown]:
     notes = dict(came.values_list("lot", "entry__note"))
     changes = LotChange.objects.filter(lot__in=found).values_list("lot")
     expired = Sum("amount", filter=Q(entry__kind=Kind.EXPIRE), default=0)
-    taken = Sum("amount", filter=Q(entry__kind__in=[Kind.REVERSAL, Kind.ADJUST], amount__lt=0), default=0)
+    taken = Sum("amount", filter=Q(entry__kind__in=GONE, amount__lt=0), default=0)
     sums = {pk: (-lapse, -back) for pk, lapse, back in changes.annotate(expired=expired, taken=taken)}
     result = []
     for lot in found:
@@ -87,8 +90,8 @@ def detail(request: SignedInRequest, pk: int) -> HttpResponse:
 
 def _changes(lot: Lot, cursor: str) -> dict[str, Any]:
     rows = LotChange.objects.filter(lot=lot)
-    if cursor.isdecimal() and len(cursor) <= 18:
-        rows = rows.filter(pk__lt=int(cursor))
+    if before := given.number(cursor):
+        rows = rows.filter(pk__lt=before)
     page = list(rows.select_related("entry").order_by("-id")[: CHANGES + 1])
     more, page = len(page) > CHANGES, page[:CHANGES]
     left, changes = 0, []

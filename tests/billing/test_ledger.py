@@ -78,7 +78,7 @@ def test_a_charge_above_the_hold_is_refused_by_the_database(alice: User) -> None
 
 
 def test_settling_what_was_never_held_is_an_error(alice: User) -> None:
-    with pytest.raises(KeyReused, match="no such hold"):
+    with pytest.raises(KeyReused, match="nothing was booked"):
         ledger.settle("nothing", 0)
 
 

@@ -37,6 +37,7 @@ class Credits:
     priority: int
     number: int
     left: int
+    lapsed: int = 0
 
     @property
     def order(self) -> tuple[datetime, int, int]:
@@ -48,8 +49,8 @@ class Books:
     """What a customer should have, in the plainest words there are."""
 
     lots: list[Credits] = field(default_factory=list)
-    holds: dict[str, int] = field(default_factory=dict)
-    frozen: dict[str, int] = field(default_factory=dict)
+    holds: dict[str, tuple[int, datetime]] = field(default_factory=dict)
+    frozen: dict[str, tuple[int, datetime]] = field(default_factory=dict)
     charged: dict[str, list[tuple[Credits, int]]] = field(default_factory=dict)
     payments: dict[str, list[Any]] = field(default_factory=dict)
     spent: int = 0
@@ -58,7 +59,7 @@ class Books:
 
     @property
     def held(self) -> int:
-        return sum(self.holds.values()) + sum(self.frozen.values())
+        return sum(amount for amount, _ in [*self.holds.values(), *self.frozen.values()])
 
     @property
     def available(self) -> int:
@@ -70,9 +71,9 @@ class Books:
         self.lots.append(Credits(expires_at, priority, next(numbers), amount))
         return self.lots[-1]
 
-    def take(self, amount: int, first: Credits | None = None) -> list[tuple[Credits, int]]:
+    def take(self, amount: int, since: datetime, first: Credits | None = None) -> list[tuple[Credits, int]]:
         taken = []
-        for lot in sorted(self.lots, key=lambda lot: (lot is not first, lot.order)):
+        for lot in sorted(self.lots, key=lambda lot: (lot is not first, lot.expires_at <= since, lot.order)):
             part = min(lot.left, amount)
             if part:
                 lot.left -= part
@@ -80,14 +81,28 @@ class Books:
                 taken.append((lot, part))
         return taken
 
-    def expire(self, now: datetime) -> None:
-        held = self.held
+    def due(self, now: datetime) -> list[tuple[Credits, int]]:
+        """What has ended, less what was held in time."""
+        found, kept = [], 0
         for lot in sorted(self.lots, key=lambda lot: lot.order):
-            kept = min(lot.left, held)
-            held -= kept
-            if lot.expires_at <= now:
-                self.expired += lot.left - kept
-                lot.left = kept
+            if lot.left and lot.expires_at <= now:
+                made = [*self.holds.values(), *self.frozen.values()]
+                in_time = sum(amount for amount, at in made if at < lot.expires_at)
+                keeps = min(lot.left, max(0, in_time - kept))
+                kept += keeps
+                found.append((lot, lot.left - keeps))
+        return found
+
+    def expire(self, now: datetime) -> None:
+        for lot, amount in self.due(now):
+            self.expired += amount
+            lot.lapsed += amount
+            lot.left -= amount
+
+    def repay(self, back: int, now: datetime) -> None:
+        paid = max(0, min(self.owed, self.available, back))
+        self.owed -= paid
+        self.take(paid, now)
 
 
 class Money(RuleBasedStateMachine):
@@ -136,23 +151,24 @@ class Money(RuleBasedStateMachine):
             return
         ledger.hold(self.user.pk, amount, about=job)
         ledger.expire(self.user.pk)
-        self.books.holds[job] = amount
+        self.books.holds[job] = amount, self.now
 
     @precondition(lambda self: self.books.holds)
     @rule(data=st.data(), share=st.fractions(0, 1, max_denominator=10))
     def settle(self, data: st.DataObject, share: Any) -> None:
-        job = data.draw(st.sampled_from(sorted(self.books.holds)))
-        held = self.books.holds.pop(job)
+        job = data.draw(st.sampled_from(list(self.books.holds)))
+        held, at = self.books.holds.pop(job)
         charge = int(held * share)
         ledger.settle(job, charge)
         if charge:
-            self.books.charged[job] = self.books.take(charge)
+            self.books.charged[job] = self.books.take(charge, at)
             self.books.spent += charge
+        self.books.repay(held - charge, self.now)
 
     @precondition(lambda self: self.books.charged)
     @rule(data=st.data(), share=st.fractions(0, 1, max_denominator=10))
     def refund(self, data: st.DataObject, share: Any) -> None:
-        job = data.draw(st.sampled_from(sorted(self.books.charged)))
+        job = data.draw(st.sampled_from(list(self.books.charged)))
         paid = self.books.charged.pop(job)
         amount = left = max(1, int(sum(part for _, part in paid) * share))
         ledger.refund(job, amount, note="sorry", author=None)
@@ -162,25 +178,37 @@ class Money(RuleBasedStateMachine):
                 lot.left += min(part, left)
                 left -= min(part, left)
         self.books.add(left, self.now + timedelta(days=30), Lot.PURCHASE_PRIORITY)
+        self.books.repay(amount, self.now)
 
     @rule(amount=AMOUNTS)
     def freeze(self, amount: int) -> None:
         dispute = self.name("dispute")
         ledger.freeze(self.user.pk, amount, dispute=dispute)
         if part := min(amount, max(0, self.books.available)):
-            self.books.frozen[dispute] = part
+            self.books.frozen[dispute] = part, self.now
 
     @precondition(lambda self: self.books.frozen)
-    @rule(data=st.data())
-    def unfreeze(self, data: st.DataObject) -> None:
-        dispute = data.draw(st.sampled_from(sorted(self.books.frozen)))
-        ledger.unfreeze(dispute)
-        del self.books.frozen[dispute]
+    @rule(data=st.data(), won=st.booleans())
+    def unfreeze(self, data: st.DataObject, won: bool) -> None:
+        dispute = data.draw(st.sampled_from(list(self.books.frozen)))
+        self.books.expire(self.now)
+        ledger.unfreeze(dispute, won=won)
+        back, _ = self.books.frozen.pop(dispute)
+        if won:
+            moved = 0
+            for lot, amount in self.books.due(self.now):
+                part = min(amount, back - moved)
+                lot.left -= part
+                moved += part
+            self.books.add(moved, self.now + timedelta(days=30), Lot.PURCHASE_PRIORITY)
+        self.books.repay(back, self.now)
+        self.books.expire(self.now)
+        ledger.expire(self.user.pk)
 
     @precondition(lambda self: self.books.payments)
     @rule(data=st.data(), amount=AMOUNTS)
     def reverse(self, data: st.DataObject, amount: int) -> None:
-        payment = data.draw(st.sampled_from(sorted(self.books.payments)))
+        payment = data.draw(st.sampled_from(list(self.books.payments)))
         left, lot = self.books.payments[payment]
         self.books.expire(self.now)
         ledger.expire(self.user.pk)
@@ -190,9 +218,13 @@ class Money(RuleBasedStateMachine):
             return
         ledger.reverse(payment, amount, reason=self.name("reversal"))
         self.books.payments[payment][0] -= amount
-        taken = min(amount, max(0, self.books.available))
-        self.books.take(taken, first=lot)
-        self.books.owed += amount - taken
+        lapsed = min(max(0, amount - lot.left), lot.lapsed) if lot else 0
+        if lot:
+            lot.lapsed -= lapsed
+        taken = min(amount - lapsed, max(0, self.books.available))
+        self.books.take(taken, self.now, first=lot)
+        self.books.expired -= lapsed
+        self.books.owed += amount - lapsed - taken
 
     @rule(hours=st.integers(1, 200))
     def wait(self, hours: int) -> None:

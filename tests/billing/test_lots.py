@@ -211,3 +211,32 @@ def test_expiry_charges_and_holds_at_the_same_moment(bob: User) -> None:
     assert all(isinstance(result, Entry | int | Refused) for result in results), results
     check(bob)
     assert Wallet.objects.get(pk=bob.pk).spent == 50
+
+
+def test_a_hold_made_after_a_lot_has_ended_does_not_keep_it(bob: User, clock: time_machine.Traveller) -> None:
+    """R-LED8: however often holds follow each other, what ended is used by those alone that were made in time."""
+    ledger.grant(bob, 100, reason="gift", expires_at=day(1))
+    ledger.top_up(bob, 100, payment="pay")
+    ledger.hold(bob.pk, 100, about="in time")
+    clock.move_to(day(2))
+    ledger.hold(bob.pk, 100, about="later")
+    ledger.settle("later", 60)
+    assert [(lot.source, amount) for lot, amount in lots.paid_by("later")] == [("purchase", 60)]
+    ledger.settle("in time", 30)
+    assert [(lot.source, amount) for lot, amount in lots.paid_by("in time")] == [("gift", 30)]
+    ledger.expire(bob.pk)
+    assert left(bob) == [0, 40]
+    check(bob)
+
+
+def test_a_freeze_keeps_nothing_that_had_ended_before_it(bob: User, clock: time_machine.Traveller) -> None:
+    """R-LED8"""
+    ledger.grant(bob, 100, reason="gift", expires_at=day(1))
+    ledger.top_up(bob, 100, payment="pay")
+    ledger.hold(bob.pk, 100, about="in time")
+    clock.move_to(day(2))
+    ledger.freeze(bob.pk, 100, dispute="dp_1")
+    ledger.settle("in time", 0)
+    ledger.expire(bob.pk)
+    assert left(bob) == [0, 100]
+    check(bob)

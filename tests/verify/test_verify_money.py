@@ -86,6 +86,16 @@ def test_an_overdraft_that_is_allowed_is_no_violation(bob: User) -> None:
     assert verify()[0] == 0
 
 
+def test_an_overdraft_that_was_paid_and_taken_away_is_no_violation(bob: User) -> None:
+    """R-LED6, R-INV4"""
+    Wallet.objects.filter(pk=bob.pk).update(overdraft_limit=500)
+    ledger.hold(bob.pk, 500, about="job")
+    ledger.settle("job", 500)
+    ledger.top_up(bob, 800, payment="pay")
+    Wallet.objects.filter(pk=bob.pk).update(overdraft_limit=0)
+    assert verify()[0] == 0
+
+
 def test_a_hold_that_was_settled_twice(history: History) -> None:
     """R-INV3"""
     about = history["succeeded"].about
