@@ -16,7 +16,7 @@ from accounts.models import User
 from accounts.transactions import atomically
 from billing import alerts, ledger
 from billing.amounts import format_credits
-from billing.models import AutoRecharge, Entry, Payment, PaymentDispute, PaymentEntry, PaymentRefund
+from billing.models import Entry, Payment, PaymentDispute, PaymentEntry, PaymentRefund
 from billing.payments import backing_off, minor, stripe_client, stripe_reading
 from billing.payments.mail import mail
 from billing.payments.stripe_reading import Seen
@@ -26,6 +26,9 @@ Key = uuid.UUID | str
 logger = logging.getLogger(__name__)
 # What never was, or no longer is, the customer's.
 _GONE = (PaymentRefund.State.PENDING, PaymentRefund.State.DONE)
+# A month's credits outlast it by so much: Stripe charges a renewal an hour after the month has ended, and its news may
+# come another hour later. Without them auto-recharge would buy what is on its way.
+RENEWAL_GRACE = timedelta(hours=6)
 # An open checkout is looked at after so long, then at twice the age; a pending payment takes days.
 FIRST_CHECK = timedelta(minutes=2)
 PENDING_CHECK = timedelta(hours=1)
@@ -78,7 +81,7 @@ def _book(pk: Key, version: int, seen: Seen) -> bool:
     payment = Payment.objects.select_for_update(of=("self",), no_key=True).select_related("user").get(pk=pk)
     if payment.version != version:
         return False
-    before = payment.state
+    before, refunded, questioned = payment.state, payment.refunded_minor, _questioned(payment)
     _note(payment, seen)
     credited = payment.entries.exists()
     if seen.state == State.PAID and not credited and not (problem := _misfit(payment, seen)):
@@ -98,7 +101,17 @@ def _book(pk: Key, version: int, seen: Seen) -> bool:
     payment.save(update_fields=_SAVED)
     if payment.state != before:
         _tell(payment, seen)
+    if _questioned(payment) - questioned:
+        backing_off.taken_back(payment.user, backing_off.DISPUTED)
+    elif payment.kind == Payment.Kind.RECHARGE and payment.refunded_minor > refunded:
+        backing_off.taken_back(payment.user, backing_off.REFUNDED)
     return True
+
+
+def _questioned(payment: Payment) -> set[tuple[str, str]]:
+    """The disputes that are open or lost, by id and state."""
+    against = payment.disputes.filter(state__in=(PaymentDispute.State.OPEN, PaymentDispute.State.LOST))
+    return set(against.values_list("dispute_id", "state"))
 
 
 def _note(payment: Payment, seen: Seen) -> None:
@@ -164,11 +177,10 @@ def _credit(payment: Payment, seen: Seen) -> None:
     payment.paid_at = now
     ends = now + timedelta(days=payment.lasts_days) if payment.lasts_days else None
     if payment.subscription and not payment.subscription.rollover:
-        ends = seen.period_ends_at
+        ends = seen.period_ends_at + RENEWAL_GRACE if seen.period_ends_at else None
     _top_up(payment, payment.credits_millicredits, payment.key, payment.label, ends)
-    # The saved card has just shown that it works.
     if payment.save_card or payment.kind == Payment.Kind.RECHARGE:
-        AutoRecharge.objects.filter(user=payment.user).update(failures=0, retry_at=None, stopped="")
+        backing_off.works(payment.user)
 
 
 def _top_up(payment: Payment, amount: int, key: str, note: str, ends: datetime | None) -> None:
@@ -213,7 +225,7 @@ def _reopened_until(payment: Payment) -> datetime | None:
 def _unfreeze(payment: Payment) -> None:
     closed = payment.disputes.filter(state__in=(PaymentDispute.State.WON, PaymentDispute.State.LOST))
     for dispute in closed.exclude(frozen_at=None):
-        ledger.unfreeze(dispute.dispute_id)
+        ledger.unfreeze(dispute.dispute_id, won=dispute.state == PaymentDispute.State.WON)
 
 
 def _freeze(payment: Payment) -> None:
@@ -221,9 +233,12 @@ def _freeze(payment: Payment) -> None:
     for dispute in payment.disputes.filter(state=PaymentDispute.State.OPEN, frozen_at=None):
         left = -sum(payment.entries.values_list("entry__outside", flat=True))
         kept = minor.credits_left(payment.credits_millicredits, payment.paid_minor, dispute.amount_minor)
+        short = 0
         if amount := min(left, payment.credits_millicredits - kept):
-            ledger.freeze(payment.user_id, amount, dispute=dispute.dispute_id)
-        PaymentDispute.objects.filter(pk=dispute.pk).update(frozen_at=timezone.now())
+            entry = ledger.freeze(payment.user_id, amount, dispute=dispute.dispute_id)
+            short = min(amount - (entry.held if entry else 0), ledger.held_by_jobs(payment.user_id))
+        frozen = {"frozen_at": timezone.now(), "short_millicredits": short}
+        PaymentDispute.objects.filter(pk=dispute.pk).update(**frozen)
 
 
 def _state(payment: Payment) -> str:
@@ -266,13 +281,27 @@ def _tell(payment: Payment, seen: Seen) -> None:
 
 @atomically
 def fail(pk: Key, why: str) -> None:
-    """Stripe refused to make this payment at all, so that there is nothing to read."""
-    payment = Payment.objects.select_for_update(of=("self",), no_key=True).select_related("user").get(pk=pk)
-    if payment.state == State.OPEN:
-        payment.state, payment.failure, payment.check_at = State.FAILED, why[:300], None
-        payment.version = F("version") + 1
-        payment.save(update_fields=_SAVED)
+    """Stripe refused to charge this card at all, so that there is nothing to read; `why` is for the customer."""
+    if payment := _ended(pk, State.FAILED, why):
         _tell(payment, Seen(State.FAILED))
+
+
+@atomically
+def give_up(pk: Key) -> None:
+    """Stripe would not hear of this recharge, and that is no fault of the customer's."""
+    if payment := _ended(pk, State.EXPIRED):
+        backing_off.not_taken(payment)
+
+
+def _ended(pk: Key, state: str, why: str = "") -> Payment | None:
+    """A payment that never was at Stripe and is over; None when something was heard of it."""
+    payment = Payment.objects.select_for_update(of=("self",), no_key=True).select_related("user").get(pk=pk)
+    if payment.state != State.OPEN:
+        return None
+    payment.state, payment.failure, payment.check_at = state, why[:300], None
+    payment.version = F("version") + 1
+    payment.save(update_fields=_SAVED)
+    return payment
 
 
 def look(limit: int = 50) -> int:

@@ -156,9 +156,11 @@ def payment_settings(request: SignedInRequest) -> HttpResponse:
         status = 422
         if form.is_valid() and _save_wish(request, form):
             return redirect("payment_settings")
+    why, until = recharge.waiting(wish) if wish else ("", None)
     context = {
         "form": form,
         "wish": wish,
+        "waits": {"why": why, "until": until},
         "customer": StripeCustomer.objects.filter(user=request.user).first(),
         "subscriptions": Subscription.objects.filter(user=request.user, state__in=Subscription.LIVE),
         "payments": _history(request),

@@ -14,13 +14,15 @@ from django.utils import timezone
 from accounts.errors import Refused
 from accounts.models import User
 from accounts.transactions import atomically
+from billing import alerts
 from billing.amounts import format_credits
-from billing.models import AutoRecharge, Payment, StripeCustomer
+from billing.models import AutoRecharge, Payment, StripeCustomer, Wallet
 from billing.payments import backing_off, booking, checkout, minor, saved_cards, stripe_client
 from billing.payments.mail import mail
 
 State = Payment.State
 NO_CARD = "There is no saved card."
+CARD_GONE = "The saved card cannot be charged any more."
 LIMIT_TOO_LOW = "The monthly limit is lower than the smallest amount that can be bought."
 
 
@@ -40,9 +42,7 @@ def save(user: User, *, enabled: bool, threshold: int, target: int, limit_minor:
 def run(limit: int = 50) -> int:
     """Recharge whoever is below their threshold; returns how many were tried."""
     started = [payment for user in list(_due()[:limit]) if (payment := _begin(user))]
-    for payment in started:
-        _pay(payment)
-    return len(started)
+    return stripe_client.for_each(started, _pay)
 
 
 def used_this_month(user: User) -> int:
@@ -52,12 +52,27 @@ def used_this_month(user: User) -> int:
     return counted.exclude(lapsed).aggregate(total=Sum("amount_minor", default=0))["total"]
 
 
+def waiting(wish: AutoRecharge) -> tuple[str, datetime | None]:
+    """What keeps it from buying though it is on, in words for its owner, and until when; empty when nothing does."""
+    if Wallet.objects.filter(pk=wish.pk, owed__gt=0).exists():
+        return "credits are owed, and what you buy next pays them first", None
+    if Payment.objects.filter(user=wish.pk, state=State.DISPUTED).exists():
+        return "a payment is disputed", None
+    if wish.retry_at is None or wish.retry_at <= timezone.now():
+        return "", None
+    if wish.retry_at == _month()[1]:
+        return "the month’s limit is reached", wish.retry_at
+    return "the last payment was declined" if wish.failures else "the payment could not be made", wish.retry_at
+
+
 def _due() -> QuerySet[AutoRecharge, int]:
     now = timezone.now()
     waiting = AutoRecharge.objects.filter(enabled=True, stopped="", currency=settings.CURRENCY)
     waiting = waiting.filter(Q(retry_at=None) | Q(retry_at__lte=now))
     low = waiting.filter(user__wallet__available__lt=F("threshold_millicredits"), user__is_active=True)
-    # Credits that are set aside for a dispute are no reason to buy more.
+    # What is owed is not paid with the card of who owes it without asking; credits that are set aside for a dispute are
+    # no reason to buy more.
+    low = low.filter(user__wallet__owed=0)
     low = low.exclude(Exists(Payment.objects.filter(user=OuterRef("pk"), state=State.DISPUTED)))
     return low.order_by("pk").values_list("pk", flat=True)
 
@@ -132,12 +147,24 @@ def _pay(payment: Payment) -> None:
         made = stripe_client.call(lambda api: api.v1.payment_intents.create(about, options))
     except stripe_client.Declined as declined:
         made = {"id": declined.payment_intent}
+        if not made["id"]:
+            booking.fail(payment.pk, str(declined))
+            return
     except stripe_client.Rejected as refusal:
-        booking.fail(payment.pk, str(refusal))
+        _refused(payment, refusal)
         return
     except Refused:
         # It may have been charged: the payment stays open, and who looks next finds out.
         return
-    if made["id"]:
-        Payment.objects.filter(pk=payment.pk).update(payment_intent=made["id"])
+    Payment.objects.filter(pk=payment.pk).update(payment_intent=made["id"])
     booking.sync(payment.pk)
+
+
+def _refused(payment: Payment, refusal: stripe_client.Rejected) -> None:
+    """No charge was made. A card that is gone is the customer's to see to; anything else the operator's (R-API1)."""
+    if refusal.about.startswith("payment_method"):
+        booking.fail(payment.pk, CARD_GONE)
+        return
+    what = f"Stripe refuses the auto-recharge of {payment.user}: {refusal}"
+    alerts.about("stripe-refuses", what, threshold="recharge", period=alerts.today())
+    booking.give_up(payment.pk)

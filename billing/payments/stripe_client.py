@@ -1,12 +1,14 @@
 """Stripe: the one place that makes its client and calls it. What Stripe says comes back as plain dicts.
 
-Refused("payments_unavailable")   no answer, or Stripe is busy: the same call may succeed later
+Refused("payments_unavailable")   no answer, or Stripe is busy: the same call may succeed later; or Stripe refuses our
+                                  key or account, which the operator is told
 Declined                          a card was declined
 NotFound                          Stripe knows no such object
-Rejected                          the call is wrong: settings or a bug of ours
+Rejected                          what the call says is wrong: settings or a bug of ours
 """
 
 import logging
+import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -16,6 +18,7 @@ from django.conf import settings
 from django.db import connection
 
 from accounts.errors import Refused
+from billing import alerts
 
 # Answers have the shapes of this version, whatever the account's own is.
 API_VERSION = "2026-10-28.endive"
@@ -23,6 +26,8 @@ HOST = "https://api.stripe.com"
 # One try and so many more, each with a time limit of its own and the same idempotency key.
 RETRIES = 1
 PAGE = 100
+# Stripe's words about a key quote its ends, with stars between them.
+_KEY = re.compile(r"\S*\*\*\S*|\b[a-z]{2}_(test|live)_\w+")
 
 Answer = dict[str, Any]
 Key = TypeVar("Key")
@@ -38,7 +43,11 @@ class Declined(Exception):
 
 
 class Rejected(Exception):
-    """Stripe understood the call and refuses it."""
+    """Stripe understood the call and refuses it; `about` is the parameter at fault, or Stripe's code, or empty."""
+
+    def __init__(self, message: str, about: str = "") -> None:
+        super().__init__(message)
+        self.about = about
 
 
 class NotFound(Rejected):
@@ -81,12 +90,20 @@ def call(ask: Callable[[stripe.StripeClient], stripe.StripeObject]) -> Answer:
         raise Declined(error.user_message or "The card was declined.", id_of(intent)) from error
     except stripe.InvalidRequestError as error:
         kind = NotFound if error.code == "resource_missing" else Rejected
-        raise kind(error.user_message or str(error)) from error
+        raise kind(_words(error), error.param or error.code or "") from error
     except (stripe.AuthenticationError, stripe.PermissionError, stripe.IdempotencyError) as error:
-        raise Rejected(error.user_message or str(error)) from error
+        # No customer can do anything about it, nor should they read it (R-API1).
+        alerts.tell(f"stripe-account:{alerts.today()}", f"Stripe refuses to work for us: {_words(error)}")
+        message = "Payments do not work at the moment. Nothing was charged; the operator has been told."
+        raise Refused("payments_unavailable", message, status=503) from error
     except stripe.StripeError as error:
         message = "The payment service cannot be reached. Nothing was charged; try again in a minute."
         raise Refused("payments_unavailable", message, status=503, retry_after_seconds=60) from error
+
+
+def _words(error: stripe.StripeError) -> str:
+    """What Stripe says, for operators and logs, without any part of a key (R-SEC3)."""
+    return _KEY.sub("[key]", error.user_message or str(error))
 
 
 def rows(ask: Callable[[stripe.StripeClient, str], stripe.StripeObject], most: int = 10 * PAGE) -> list[Answer]:

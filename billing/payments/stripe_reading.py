@@ -11,7 +11,7 @@ from billing.payments import saved_cards, stripe_client
 from billing.payments.stripe_client import Answer
 
 State = Payment.State
-# A recharge that Stripe does not know after this long was never made: a call takes seconds.
+# A recharge that Stripe does not know after this long was never tried: a call takes seconds.
 LOST_CALL = timedelta(minutes=15)
 
 _REFUND_STATES = {
@@ -123,8 +123,9 @@ def _session(payment: Payment) -> Seen:
 def _recharge(payment: Payment) -> Seen:
     intent = _intent_of_recharge(payment)
     if intent is None:
+        # Not a decline: nobody's card was asked, and the next turn makes another (R-PAY4).
         lost = payment.created_at + LOST_CALL <= timezone.now()
-        return Seen(State.FAILED, failure="The payment service was not reached.") if lost else Seen(State.OPEN)
+        return Seen(State.EXPIRED if lost else State.OPEN)
     amount = {"subtotal_minor": intent["amount"], "total_minor": intent["amount"]}
     about = {"about": intent["metadata"].get("payment", ""), "currency": stripe_client.code(intent["currency"])}
     return Seen(**{**amount, **about, **_intent(payment, intent)})

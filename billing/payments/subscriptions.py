@@ -1,12 +1,15 @@
 """Monthly plans. Stripe renews and charges them; each paid invoice brings its credits once, as a payment of its own."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from django.db.models import F
 from django.utils import timezone
 
+from accounts.models import User
 from accounts.transactions import atomically
+from billing import alerts
 from billing.models import Payment, Subscription
 from billing.payments import booking, stripe_client, stripe_reading
 from billing.payments.stripe_client import Answer
@@ -33,7 +36,7 @@ def sync(pk: booking.Key) -> Subscription:
     """Bring a plan, and the payments of its invoices, to what Stripe says now. Never inside a transaction."""
     for _ in range(2):
         row = Subscription.objects.get(pk=pk)
-        if _book(row.pk, row.version, *_read(row)):
+        if _book(row.pk, row.version, _read(row)):
             break
     row = Subscription.objects.get(pk=pk)
     for invoice in _invoices(row.subscription_id) if row.subscription_id else []:
@@ -74,6 +77,12 @@ def sync_known(ours: str, session_id: str) -> bool:
     return True
 
 
+def sync_open(user: User) -> None:
+    """Bring every plan of a customer whose checkout is open to what Stripe says now; what fails for one is left."""
+    open = Subscription.objects.filter(user=user, state=State.OPEN).values_list("pk", flat=True)
+    stripe_client.for_each(list(open), sync)
+
+
 def look(limit: int = 50) -> int:
     """Re-read plans whose time has come; returns how many."""
     due = Subscription.objects.filter(check_at__lte=timezone.now()).order_by("check_at").values_list("pk", flat=True)
@@ -99,32 +108,49 @@ def _of_checkout(invoice: Answer) -> Payment | None:
     return booking.sync(payment.pk) if payment else None
 
 
-def _read(row: Subscription) -> tuple[str, Answer]:
-    """Its id at Stripe and what Stripe says of it; empty while its checkout is open."""
-    id = row.subscription_id or ""
+@dataclass(frozen=True)
+class _Seen:
+    """A plan at Stripe: its id and what Stripe says of it, empty while its checkout is open; or that this is `over`."""
+
+    id: str
+    plan: Answer
+    over: bool
+
+
+def _read(row: Subscription) -> _Seen:
+    id, over = row.subscription_id or "", row.ends_at <= timezone.now()
     if not id and row.session_id:
         session = stripe_client.call(lambda api: api.v1.checkout.sessions.retrieve(str(row.session_id)))
-        id = stripe_client.id_of(session["subscription"])
-    return id, stripe_client.call(lambda api: api.v1.subscriptions.retrieve(id)) if id else {}
+        id, over = stripe_client.id_of(session["subscription"]), over or session["status"] == "expired"
+    return _Seen(id, stripe_client.call(lambda api: api.v1.subscriptions.retrieve(id)) if id else {}, over)
 
 
 @atomically
-def _book(pk: booking.Key, version: int, id: str, seen: Answer) -> bool:
+def _book(pk: booking.Key, version: int, seen: _Seen) -> bool:
     row = Subscription.objects.select_for_update(no_key=True).get(pk=pk)
     if row.version != version:
         return False
-    row.subscription_id = id or None
-    if seen:
-        row.state = _STATES.get(seen["status"], State.PAST_DUE)
-        row.period_ends_at = stripe_reading.moment(max(each["current_period_end"] for each in seen["items"]["data"]))
-        row.cancels_at = stripe_reading.moment(seen["cancel_at"])
-    elif row.ends_at <= timezone.now():
+    row.subscription_id = seen.id or None
+    if plan := seen.plan:
+        row.state = _STATES.get(plan["status"], State.PAST_DUE)
+        row.period_ends_at = stripe_reading.moment(max(each["current_period_end"] for each in plan["items"]["data"]))
+        row.cancels_at = stripe_reading.moment(plan["cancel_at"])
+    elif seen.over:
         row.state = State.ENDED
     row.check_at = _next_check(row)
     row.version = F("version") + 1
     fields = ["subscription_id", "state", "period_ends_at", "cancels_at", "check_at", "version"]
     row.save(update_fields=fields)
+    _tell_of_second(row)
     return True
+
+
+def _tell_of_second(row: Subscription) -> None:
+    """Two checkouts paid at the same moment are two plans, each charged every month; a person says which one ends."""
+    live = Subscription.objects.filter(user=row.user_id, state__in=Subscription.LIVE).order_by("-created_at")[:2]
+    if len(live) == 2:
+        message = f"{row.user} has more than one plan at once. End one in Stripe's dashboard, and refund what was paid."
+        alerts.tell(f"plan-twice:{live[0].pk}", message, url=f"/admin/billing/subscription/{live[0].pk}/change/")
 
 
 def _next_check(row: Subscription) -> Any:

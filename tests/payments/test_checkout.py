@@ -1,14 +1,18 @@
 """Buying credits on Stripe's page."""
 
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from django.db import transaction
+from django.utils import timezone
 
 from accounts.errors import Refused
 from accounts.models import User
 from billing.models import CreditPack, Lot, Payment, StripeCustomer
 from billing.payments import booking, checkout, saved_cards
+from tests.billing.test_concurrency import all_at_once
 from tests.payments.conftest import signed_in
 from tests.payments.paying import alerts, begin, books_are_right, buy, wallet
 from tests.stripe_simulator_process import StripeSimulator
@@ -60,6 +64,46 @@ def test_the_page_at_stripe_is_one_however_often_it_is_opened(stripe: StripeSimu
     # And when the process died before it could write the answer down.
     Payment.objects.update(url="", session_id=None)
     assert checkout.open_page(Payment.objects.get(pk=payment.pk)) == url
+
+
+def late(payment: Payment, minutes: int) -> Payment:
+    """The payment when it has so many minutes left."""
+    ends_at = timezone.now() + timedelta(minutes=minutes)
+    Payment.objects.filter(pk=payment.pk).update(ends_at=ends_at, created_at=ends_at - checkout.LASTS)
+    return Payment.objects.get(pk=payment.pk)
+
+
+def test_a_page_that_could_not_be_opened_at_once_is_opened_late(stripe: StripeSimulator, bob: User) -> None:
+    """R-API2: Stripe makes none that ends in less than half an hour, so that it gets a new hour."""
+    payment = late(checkout.begin_custom(bob, 1_000_000), 20)
+    pages = all_at_once([partial(checkout.open_page, Payment.objects.get(pk=payment.pk)) for _ in range(3)])
+    payment.refresh_from_db()
+    assert set(pages) == {payment.url} and payment.ends_at > timezone.now() + timedelta(minutes=55)
+    assert alerts() == []
+    stripe.pay(str(payment.session_id))
+    assert booking.sync(payment.pk).state == State.PAID
+    assert wallet(bob) == {"available": 1000}
+
+
+def test_a_page_whose_answer_was_lost_is_the_same_one_late(
+    stripe: StripeSimulator, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two pages of one payment could both be paid."""
+    monkeypatch.setattr(checkout, "SHORTEST", checkout.LASTS * 2)
+    payment = checkout.begin_custom(bob, 1_000_000)
+    url = checkout.open_page(payment)
+    Payment.objects.update(url="", session_id=None)
+    assert checkout.open_page(Payment.objects.get(pk=payment.pk)) == url
+    assert Payment.objects.get().ends_at == payment.ends_at
+
+
+def test_a_page_is_not_opened_when_its_time_is_over(stripe: StripeSimulator, bob: User) -> None:
+    payment = late(checkout.begin_custom(bob, 1_000_000), -1)
+    for found in (payment, booking.sync(payment.pk)):
+        with pytest.raises(Refused) as refusal:
+            checkout.open_page(found)
+        assert (refusal.value.code, refusal.value.status) == ("checkout_expired", 409)
+    assert alerts() == [] and stripe.requests("/v1/checkout") == []
 
 
 def test_a_declined_card_charges_nothing_and_the_next_one_may_pay(stripe: StripeSimulator, bob: User) -> None:
@@ -174,6 +218,24 @@ def test_a_key_that_stripe_refuses_is_told_to_the_operator(stripe: StripeSimulat
     with pytest.raises(Refused) as refusal:
         begin(bob)
     assert refusal.value.code == "payments_unavailable"
+    assert alerts() == ["stripe-account"]
+
+
+def test_a_page_that_stripe_refuses_is_told_to_the_operator(stripe: StripeSimulator, bob: User) -> None:
+    """R-API1"""
+    saved_cards.customer_of(bob)
+    StripeCustomer.objects.update(customer_id="cus_gone")
+    with pytest.raises(Refused) as refusal:
+        begin(bob)
+    assert refusal.value.code == "payments_unavailable" and "cus_gone" not in refusal.value.message
+    assert alerts() == ["stripe-refuses"]
+
+
+def test_a_portal_that_is_refused_is_told_to_the_operator(stripe: StripeSimulator, bob: User) -> None:
+    saved_cards.customer_of(bob)
+    StripeCustomer.objects.update(customer_id="cus_gone")
+    page = signed_in(bob).post("/balance/payments/portal/", follow=True).content.decode()
+    assert "could not be opened" in page and "cus_gone" not in page
     assert alerts() == ["stripe-refuses"]
 
 

@@ -184,7 +184,10 @@ def test_a_charge_whose_answer_was_lost_is_found_and_not_made_again(
     books_are_right()
 
 
-def test_a_charge_that_never_reached_stripe_is_given_up(stripe: StripeSimulator, bob: User) -> None:
+def test_a_charge_that_never_reached_stripe_is_tried_again_and_is_no_decline(
+    stripe: StripeSimulator, bob: User
+) -> None:
+    """R-PAY4"""
     with_card(stripe, bob)
     wish(bob)
     stripe.fault("500", count=2, path="/v1/payment_intents")
@@ -192,8 +195,11 @@ def test_a_charge_that_never_reached_stripe_is_given_up(stripe: StripeSimulator,
     payment = Payment.objects.get()
     assert booking.sync(payment.pk).state == State.OPEN
     Payment.objects.update(created_at=timezone.now() - timedelta(hours=1))
-    assert booking.sync(payment.pk).state == State.FAILED
-    assert AutoRecharge.objects.get().failures == 1
+    assert booking.sync(payment.pk).state == State.EXPIRED
+    assert AutoRecharge.objects.get().failures == 0
+    assert subjects() == []
+    assert recharge.run() == 1
+    assert wallet(bob) == {"available": 2000}
 
 
 def test_a_card_that_is_gone_stops_it(stripe: StripeSimulator, bob: User) -> None:
@@ -210,7 +216,10 @@ def test_a_card_that_stripe_does_not_know_any_more_counts_as_a_decline(stripe: S
     StripeCustomer.objects.update(payment_method="pm_gone")
     recharge.run()
     assert AutoRecharge.objects.get().failures == 1
-    assert Payment.objects.get().state == State.FAILED
+    payment = Payment.objects.get()
+    assert (payment.state, payment.failure) == (State.FAILED, recharge.CARD_GONE)
+    assert subjects() == ["Your auto-recharge was declined"]
+    assert "pm_gone" not in mail.outbox[0].body
 
 
 def test_credits_that_a_dispute_holds_are_no_reason_to_buy(stripe: StripeSimulator, bob: User) -> None:

@@ -13,6 +13,7 @@ from billing import ledger
 from billing.models import Entry, Payment, PaymentDispute, PaymentRefund
 from billing.payments import booking, refunds, stripe_reading
 from tests.billing.test_concurrency import all_at_once
+from tests.operators.conftest import button_url, token_of
 from tests.payments.conftest import signed_in
 from tests.payments.paying import alerts, begin, books_are_right, buy, deliver, wallet, work_off
 from tests.processes import until
@@ -153,6 +154,30 @@ def test_an_operator_refunds_in_the_admin(stripe: StripeSimulator, bob: User, ol
     assert "They asked" not in client.get(f"/admin/billing/payment/{payment.pk}/change/").content.decode()
 
 
+@pytest.mark.parametrize("second", ["1.00", "2.00"])
+def test_a_refund_page_that_is_sent_twice_pays_once(
+    stripe: StripeSimulator, bob: User, olga: User, second: str
+) -> None:
+    """R-PAY6: also with another amount; a page that was refused may be sent again."""
+    payment = buy(stripe, bob)
+    client, url = signed_in(olga), button_url(payment, "refund")
+    sent = {"token": token_of(client.get(url)), "reason": "one dollar"}
+    assert "At most $5.00" in client.post(url, {**sent, "amount": "5.01"}).content.decode()
+    assert client.post(url, {**sent, "amount": "1.00"}).status_code == 302
+    again = client.post(url, {**sent, "amount": second}).content.decode()
+    assert "This was asked for before, once." in again
+    work_off()
+    assert stripe.totals()["usd"]["refunded"] == 100
+    assert wallet(bob) == {"available": 800}
+
+
+def test_a_refund_page_that_is_sent_twice_at_once_pays_once(stripe: StripeSimulator, bob: User, olga: User) -> None:
+    payment = buy(stripe, bob)
+    asked = all_at_once([partial(refunds.ask, payment, 100, reason="x", author=olga, key="refund:page")] * 6)
+    assert sorted(one.code for one in asked if isinstance(one, Refused)) == ["already_done"] * 5
+    assert PaymentRefund.objects.get().amount_minor == 100
+
+
 def test_a_dispute_sets_credits_aside_and_a_won_one_gives_them_back(stripe: StripeSimulator, bob: User) -> None:
     """R-PAY7"""
     payment = buy(stripe, bob)
@@ -184,6 +209,28 @@ def test_a_lost_dispute_takes_the_credits_and_what_was_spent_is_owed(stripe: Str
     assert wallet(bob) == {"spent": 700, "owed": 700}
     buy(stripe, bob)
     assert wallet(bob) == {"available": 300, "spent": 700}
+    books_are_right()
+
+
+@pytest.mark.parametrize("outcome", ["won", "lost"])
+def test_what_a_job_held_is_set_aside_when_it_comes_back(stripe: StripeSimulator, bob: User, outcome: str) -> None:
+    """R-PAY7: a queued generation is no place to hide credits from a dispute."""
+    payment = buy(stripe, bob)
+    ledger.hold(bob.pk, 600_000, about="first")
+    ledger.hold(bob.pk, 400_000, about="second")
+    dispute = stripe.dispute(str(payment.payment_intent))
+    booking.sync(payment.pk)
+    buy(stripe, bob)
+    assert wallet(bob) == {"available": 1000, "held": 1000}
+    ledger.settle("first", 0)
+    assert wallet(bob) == {"available": 1000, "held": 1000}
+    ledger.settle("second", 300_000)
+    assert wallet(bob) == {"available": 1000, "held": 700, "spent": 300}
+    books_are_right()
+    stripe.close_dispute(dispute["id"], outcome)
+    booking.sync(payment.pk)
+    left = {"available": 1700 if outcome == "won" else 700, "spent": 300}
+    assert wallet(bob) == left
     books_are_right()
 
 

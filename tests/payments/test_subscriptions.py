@@ -2,18 +2,22 @@
 
 import re
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
+import time_machine
 from django.core import mail
 from django.utils import timezone
 
 from accounts.errors import Refused
 from accounts.models import User
+from billing import ledger
 from billing.models import CreditPlan, Lot, Payment, Subscription
-from billing.payments import booking, checkout, refunds, subscriptions
+from billing.payments import booking, checkout, recharge, refunds, saved_cards, subscriptions
+from tests.billing.test_concurrency import all_at_once
 from tests.payments.conftest import signed_in
-from tests.payments.paying import alerts, books_are_right, deliver, wallet, work_off
+from tests.payments.paying import alerts, books_are_right, deliver, wallet, with_card, work_off
 from tests.processes import until
 from tests.stripe_simulator_process import StripeSimulator
 
@@ -38,7 +42,7 @@ def test_the_first_month_is_credited_and_ends_with_it(stripe: StripeSimulator, b
     row = subscriptions.sync(begin(stripe, bob, plan).pk)
     assert row.state == State.ACTIVE and row.period_ends_at
     assert wallet(bob) == {"available": 4000}
-    assert Lot.objects.get(wallet=bob.pk).expires_at == row.period_ends_at
+    assert Lot.objects.get(wallet=bob.pk).expires_at == row.period_ends_at + booking.RENEWAL_GRACE
     payment = Payment.objects.get()
     assert (payment.state, payment.paid_minor) == (Payment.State.PAID, 1500) and payment.invoice_url
     for _ in range(2):
@@ -160,6 +164,87 @@ def test_one_plan_at_a_time(stripe: StripeSimulator, bob: User, plan: CreditPlan
     assert refusal.value.code == "already_subscribed"
     page = signed_in(bob).get("/balance/top-up/").content.decode()
     assert "You have the plan" in page and "/balance/plans/" not in page
+
+
+def open_pages(stripe: StripeSimulator) -> list[str]:
+    headers = {"Authorization": f"Bearer {stripe.key}"}
+    url = f"{stripe.api}/v1/checkout/sessions"
+    return [each["url"] for each in stripe.http.get(url, headers=headers).json()["data"] if each["status"] == "open"]
+
+
+def test_beginning_a_plan_again_leads_to_the_page_that_is_open(
+    stripe: StripeSimulator, bob: User, plan: CreditPlan
+) -> None:
+    saved_cards.customer_of(bob)
+    pages = all_at_once([partial(checkout.subscribe, bob, plan) for _ in range(4)])
+    assert set(pages) == {checkout.subscribe(bob, plan)}
+    assert open_pages(stripe) == [pages[0]]
+    assert Subscription.objects.count() == 1
+
+
+def test_beginning_another_plan_closes_the_page_of_the_first(
+    stripe: StripeSimulator, bob: User, plan: CreditPlan
+) -> None:
+    other = CreditPlan.objects.create(name="Pro", credits_millicredits=9_000_000, price_minor=3000, currency="USD")
+    first = checkout.subscribe(bob, plan)
+    # And one whose answer was lost.
+    Subscription.objects.update(session_id=None, url="")
+    second = checkout.subscribe(bob, other)
+    assert first != second and open_pages(stripe) == [second]
+    third = checkout.subscribe(bob, plan)
+    assert open_pages(stripe) == [third]
+    assert Subscription.objects.get(plan=other).state == State.ENDED
+
+
+def test_a_plan_that_was_paid_unheard_of_lets_no_other_begin(
+    stripe: StripeSimulator, bob: User, plan: CreditPlan
+) -> None:
+    begin(stripe, bob, plan)
+    other = CreditPlan.objects.create(name="Pro", credits_millicredits=9_000_000, price_minor=3000, currency="USD")
+    for wanted in (plan, other):
+        with pytest.raises(Refused) as refusal:
+            checkout.subscribe(bob, wanted)
+        assert refusal.value.code == "already_subscribed"
+    assert open_pages(stripe) == []
+    assert wallet(bob) == {"available": 4000}
+
+
+def test_changing_ones_mind_has_a_limit(stripe: StripeSimulator, bob: User, plan: CreditPlan) -> None:
+    ends_at = timezone.now() + checkout.LASTS
+    agreed: dict[str, Any] = {"credits_millicredits": 1, "amount_minor": 1, "currency": "USD", "rollover": False}
+    for _ in range(checkout.OPEN_AT_ONCE):
+        Subscription.objects.create(user=bob, plan=plan, state=State.ENDED, ends_at=ends_at, **agreed)
+    with pytest.raises(Refused) as refusal:
+        checkout.subscribe(bob, plan)
+    assert refusal.value.code == "too_many_checkouts"
+
+
+def test_two_plans_at_once_are_told_to_the_operator(stripe: StripeSimulator, bob: User, plan: CreditPlan) -> None:
+    first = begin(stripe, bob, plan)
+    subscriptions.sync(first.pk)
+    assert alerts() == []
+    # Paid on a page that was opened at the same moment.
+    Subscription.objects.filter(pk=first.pk).update(state=State.ENDED)
+    second = begin(stripe, bob, plan)
+    for row in (first, second, first):
+        subscriptions.sync(row.pk)
+    assert alerts() == ["plan-twice"]
+
+
+def test_a_plans_credits_last_until_the_next_ones_come(stripe: StripeSimulator, bob: User, plan: CreditPlan) -> None:
+    """R-PAY4: Stripe charges a renewal an hour late, and nothing is bought in between."""
+    row = subscriptions.sync(begin(stripe, bob, plan).pk)
+    with_card(stripe, bob)
+    recharge.save(bob, enabled=True, threshold=500_000, target=2_000_000, limit_minor=5000)
+    assert row.period_ends_at and row.check_at
+    hour_late = max(row.check_at, row.period_ends_at + timedelta(hours=1))
+    with time_machine.travel(hour_late, tick=False):
+        ledger.expire_all()
+        assert recharge.run() == 0
+        assert wallet(bob) == {"available": 4000}
+    with time_machine.travel(row.period_ends_at + booking.RENEWAL_GRACE, tick=False):
+        ledger.expire_all()
+    assert wallet(bob) == {}
 
 
 def test_a_plan_that_nobody_paid_ends_with_its_checkout(stripe: StripeSimulator, bob: User, plan: CreditPlan) -> None:
