@@ -113,6 +113,13 @@ class ButtonsAdmin(admin.ModelAdmin):
             context |= {"sections": self.sections(request, obj)}
         return super().render_change_form(request, context, *args, **kwargs)
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """None for what is no id, also for a number beyond those that SQLite has."""
+        try:
+            return super().get_object(request, object_id, from_field)
+        except OverflowError:
+            return None
+
     def button_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
         """The confirmation page of one button, and its POST."""
         obj = self.get_object(request, unquote(object_id))

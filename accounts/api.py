@@ -6,12 +6,14 @@ from typing import Any
 from django.conf import settings
 from django.core.cache import caches
 from django.utils import timezone
-from rest_framework.pagination import CursorPagination
+from rest_framework.exceptions import NotFound
+from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.views import APIView
 
+from accounts import given
 from accounts.errors import Refused
 from accounts.models import ApiKey, User
 
@@ -35,6 +37,18 @@ class Pages(CursorPagination):
     page_size = 50
     max_page_size = 200
     page_size_query_param = "limit"
+
+    def decode_cursor(self, request: Request) -> Cursor | None:
+        """Raises NotFound for a cursor that we never gave."""
+        cursor = super().decode_cursor(request)
+        if cursor and cursor.position is not None and not self.is_position(str(cursor.position)):
+            raise NotFound(self.invalid_cursor_message)
+        return cursor
+
+    @staticmethod
+    def is_position(text: str) -> bool:
+        """Whether it is a value of the first column of `ordering`."""
+        return given.moment(text) is not None
 
 
 class UserThrottle(SimpleRateThrottle):

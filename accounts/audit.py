@@ -17,14 +17,14 @@ from django.contrib import admin
 from django.contrib.admin.models import ADDITION, DELETION, LogEntry
 from django.contrib.admin.utils import unquote
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
-from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, ValidationError
-from django.db import models
+from django.core.exceptions import BadRequest, ObjectDoesNotExist, PermissionDenied, ValidationError
+from django.db import DataError, models
 from django.db.models.signals import post_save
 from django.dispatch import receiver
 from django.http import Http404, HttpRequest
 from django.urls import path
 
-from accounts import exports
+from accounts import exports, given
 from accounts.audit_rows import AuditRow
 from accounts.models import User
 
@@ -35,6 +35,8 @@ SECRET = re.compile(r"password|secret|token|digest|hash|session", re.IGNORECASE)
 LONGEST = 300
 # As many objects as an action of a list may act on.
 MANY = 200
+# As Django answers what a view raises.
+_STATUS = {PermissionDenied: 403, Http404: 404, BadRequest: 400}
 Values = dict[str, Any]
 Key = tuple[str, str]
 
@@ -166,7 +168,7 @@ def _logged_object(entry: LogEntry) -> models.Model | None:
 def _read(model: type[models.Model], pk: Any) -> models.Model | None:
     try:
         return model._base_manager.filter(pk=pk).first()
-    except (ValueError, ValidationError):
+    except (ValueError, ValidationError, OverflowError):
         return None
 
 
@@ -183,9 +185,19 @@ def recorded(site: admin.AdminSite, view: Callable, inner: Callable) -> Callable
         if not isinstance(user, User) or not site.has_permission(request):
             return inner(request, *args, **kwargs)
         if request.method not in SAFE:
-            recording = Recording(request, user, _action(request, view, kwargs))
-            return _recorded(recording, owner, kwargs, lambda: inner(request, *args, **kwargs))
-        response = inner(request, *args, **kwargs)
+
+            def act() -> Any:
+                _check_selected(request, owner)
+                return inner(request, *args, **kwargs)
+
+            return _recorded(Recording(request, user, _action(request, view, kwargs)), owner, kwargs, act)
+        try:
+            response = inner(request, *args, **kwargs)
+        except (DataError, OverflowError, ValueError) as error:
+            if not request.GET:
+                raise
+            # A filter with a time or a number that the database, or the calendar, does not have.
+            raise BadRequest("The address asks for what cannot be looked for.") from error
         if "attachment" in response.headers.get("Content-Disposition", ""):
             name = response.headers["Content-Disposition"].partition("filename=")[2].strip('"')
             write(request, user, "export", Outcome.DONE, status=response.status_code, message=name)
@@ -200,8 +212,8 @@ def _recorded(recording: Recording, owner: Any, kwargs: Values, call: Callable[[
     mark = _recording.set(recording)
     try:
         response = call()
-    except (PermissionDenied, Http404) as error:
-        _end(recording, Outcome.REFUSED, 404 if isinstance(error, Http404) else 403)
+    except (PermissionDenied, Http404, BadRequest) as error:
+        _end(recording, Outcome.REFUSED, next(_STATUS[kind] for kind in _STATUS if isinstance(error, kind)))
         raise
     except Exception:
         _end(recording, Outcome.FAILED, 500)
@@ -238,6 +250,21 @@ def _named(request: HttpRequest, owner: Any, kwargs: Values) -> list[tuple[type[
     keys = [unquote(str(named))] if named else []
     keys += request.POST.getlist("_selected_action")[:MANY]
     return [(owner.model, key) for key in keys]
+
+
+def _check_selected(request: HttpRequest, owner: Any) -> None:
+    """Raises BadRequest for a selection that no list offers: Django would look for it all the same, and fail."""
+    selected = request.POST.getlist("_selected_action") if isinstance(owner, admin.ModelAdmin) else []
+    if not all(_is_id(owner.model, key) for key in selected):
+        raise BadRequest("What is selected is not in this list.")
+
+
+def _is_id(model: type[models.Model], key: str) -> bool:
+    try:
+        value = model._meta.pk.to_python(key)
+    except ValidationError:
+        return False
+    return not isinstance(value, int) or given.number(str(value)) is not None
 
 
 def _action(request: HttpRequest, view: Callable, kwargs: Values) -> str:

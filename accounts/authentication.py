@@ -9,6 +9,7 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from accounts import given
 from accounts.models import ApiKey, User, key_digest
 
 LAST_USED_PRECISION = timedelta(minutes=1)
@@ -22,7 +23,7 @@ class ApiKeyAuthentication(BaseAuthentication):
         if scheme.lower() != "bearer":
             return None
         parts = full.strip().split("_", 2)
-        if len(parts) != 3 or parts[0] != "kp":
+        if len(parts) != 3 or parts[0] != "kp" or not given.storable(full):
             raise AuthenticationFailed("This is not an API key of this platform.", code="invalid_api_key")
         key = ApiKey.objects.select_related("user").filter(prefix=parts[1]).first()
         # The digest is compared even for an unknown prefix, so that timing does not tell which prefixes exist.

@@ -15,17 +15,31 @@ from django.db import OperationalError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts import given
 from accounts.api import user_of
 from accounts.errors import Refused
 from accounts.models import IdempotencyKey, User
 from accounts.transactions import atomically
 
+LONGEST = 255
+# A header's value never begins with a blank, so what clients name is never what we name.
+_OURS = " "
 IN_PROGRESS = Refused(
     "request_in_progress",
     "A request with this Idempotency-Key is still being worked on.",
     status=409,
     retry_after_seconds=1,
 )
+
+
+def key_of(request: Request, longest: int = LONGEST) -> str:
+    """The key that the client sent, "" for none. Raises Refused."""
+    key = request.headers.get("Idempotency-Key", "").strip()
+    if len(key) > longest:
+        raise Refused("idempotency_key_too_long", f"An Idempotency-Key has at most {longest} characters.")
+    if not given.storable(key):
+        raise Refused("unusable_characters", "The Idempotency-Key contains characters that cannot be used.")
+    return key
 
 
 def fingerprint(request: Request) -> str:
@@ -43,10 +57,10 @@ def _insert(user: User, key: str, fingerprint: str) -> IdempotencyKey | None:
 
 @atomically
 def once(user: User, key: str, act: Callable[[], str]) -> str:
-    """Do `act` for a key that a page was given, at most once; its answer, also when the page is sent again."""
-    row = _insert(user, key, "")
+    """Do `act` at most once for a key of our making; its answer, also when the page or request is sent again."""
+    row = _insert(user, _OURS + key, "")
     if row is None:
-        return str(IdempotencyKey.objects.get(user=user, key=key).body)
+        return str(IdempotencyKey.objects.get(user=user, key=_OURS + key).body)
     answer = act()
     IdempotencyKey.objects.filter(pk=row.pk).update(status=200, body=answer)
     return answer
@@ -65,11 +79,9 @@ def idempotent(view: Callable[..., Response]) -> Callable[..., Response]:
 
     @wraps(view)
     def wrapper(self: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
-        key = request.headers.get("Idempotency-Key", "")
+        key = key_of(request)
         if not key:
             return view(self, request, *args, **kwargs)
-        if len(key) > 255:
-            raise Refused("idempotency_key_too_long", "An Idempotency-Key has at most 255 characters.")
         return _answered_once(request, key, lambda: view(self, request, *args, **kwargs))
 
     return wrapper

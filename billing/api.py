@@ -12,6 +12,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts import given
 from accounts.api import ApiView, Pages, user_of
 from billing import ledger, lots, preferences
 from billing.amounts import format_credits
@@ -48,7 +49,9 @@ class BalanceOut(serializers.Serializer):
     settled = CreditsOut(help_text="available + held")
     spent = CreditsOut()
     expired = CreditsOut()
-    owed = CreditsOut(help_text="Of payments that were taken back after they had been spent; the next top-up pays it")
+    owed = CreditsOut(
+        help_text="Of payments that were taken back after they had been spent; what comes in or back next pays it"
+    )
     expiring = ExpiringOut(many=True, help_text=f"What expires within {statement.SOON.days} days unless it is spent")
 
 
@@ -187,6 +190,10 @@ class ChangePages(Pages):
     """The order in which changes were made, the last first."""
 
     ordering = ("-pk",)  # type: ignore[assignment]
+
+    @staticmethod
+    def is_position(text: str) -> bool:
+        return given.number(text) is not None
 
 
 class LotChanges(ApiView):

@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework.exceptions import AuthenticationFailed
 
+from accounts import given
 from accounts.api import THROTTLES
 from accounts.authentication import ApiKeyAuthentication
 from accounts.errors import Refused
@@ -82,6 +83,7 @@ def _check(request: HttpRequest, method: str) -> None:
         )
     if request.method != method:
         raise Refused("method_not_allowed", f"Only {method} is possible here.", status=405)
+    given.check_address(request)
 
 
 def _caller(request: HttpRequest) -> Caller:

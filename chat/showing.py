@@ -3,14 +3,13 @@
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from django.db.models import Q, QuerySet
 from django.template.loader import render_to_string
-from django.utils.dateparse import parse_datetime
 from django.utils.safestring import SafeString
 
+from accounts import given
 from accounts.models import User
 from billing import ledger, prices
 from billing.amounts import format_credits
@@ -162,8 +161,7 @@ def listed(user: User, q: str, before: str) -> Page:
 def _older_than(rows: QuerySet[Conversation], cursor: str) -> QuerySet[Conversation]:
     moment, _, key = cursor.partition("_")
     try:
-        at: datetime | None = parse_datetime(moment)
-        pk = uuid.UUID(key)
+        at, pk = given.moment(moment), uuid.UUID(key)
     except ValueError:
         return rows
-    return rows.filter(Q(updated_at__lt=at) | Q(updated_at=at, pk__lt=pk)) if at and at.tzinfo else rows
+    return rows.filter(Q(updated_at__lt=at) | Q(updated_at=at, pk__lt=pk)) if at else rows

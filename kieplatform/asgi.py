@@ -15,6 +15,7 @@ from django.core.handlers.asgi import ASGIHandler
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kieplatform.settings")
 
+from kieplatform import requests
 from kieplatform.wsgi import application as wsgi
 
 Message = dict[str, Any]
@@ -44,6 +45,7 @@ with _middleware([]):
     api: Any = ASGIHandler()
 with _middleware([name for name in settings.MIDDLEWARE if name != _SYNCHRONOUS]):
     pages: Any = ASGIHandler()
+api.request_class = pages.request_class = requests.Asgi
 everything_else: Any = WSGIMiddleware(wsgi, workers=settings.WEB_THREADS)  # type: ignore[arg-type]
 
 

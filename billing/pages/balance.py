@@ -137,4 +137,4 @@ def time_zone(request: SignedInRequest) -> HttpResponse:
         preferences.change(request.user, time_zone=form.cleaned_data["time_zone"])
     back = request.POST.get("next", "")
     safe = url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}, require_https=request.is_secure())
-    return redirect(back if safe else "balance")
+    return redirect(back if safe and back.startswith("/") else "balance")

@@ -11,8 +11,8 @@ from itertools import pairwise
 from typing import Any
 
 from django.db.models import Case, F, IntegerField, Q, QuerySet, Sum, Value, When
-from django.utils.dateparse import parse_datetime
 
+from accounts import given
 from billing.models import Entry, Wallet
 from billing.statements import wording
 from billing.statements.months import Month
@@ -200,10 +200,10 @@ def walk(
 def _before(entries: QuerySet[Entry], cursor: str) -> QuerySet[Entry]:
     """What is older than a cursor, also of the same moment; all for a cursor that is none."""
     moment, _, number = cursor.partition("_")
-    at = _moment(moment)
-    if at is None or not number.isdecimal() or len(number) > 18:
+    at, pk = given.moment(moment), given.number(number)
+    if at is None or pk is None:
         return entries
-    return entries.filter(Q(created_at__lt=at) | Q(created_at=at, pk__lt=int(number)))
+    return entries.filter(Q(created_at__lt=at) | Q(created_at=at, pk__lt=pk))
 
 
 def _earlier(entries: QuerySet[Entry], than: Entry) -> QuerySet[Entry]:
@@ -214,11 +214,3 @@ def _later(entries: QuerySet[Entry], than: Entry) -> QuerySet[Entry]:
     # The first condition says nothing new, and lets the database begin where the last batch ended.
     ahead = Q(created_at__gt=than.created_at) | Q(created_at=than.created_at, pk__gt=than.pk)
     return entries.filter(ahead, created_at__gte=than.created_at)
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        at = parse_datetime(text)
-    except ValueError:
-        return None
-    return at if at and at.tzinfo else None

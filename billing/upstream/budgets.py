@@ -132,7 +132,7 @@ def reserve(scopes: Sequence[str], at: datetime, amount: int) -> None:
         if not missing:
             return
         if counted or _versions(_budgets(scopes)) == _versions(budgets):
-            raise _refusal(missing)
+            raise _refusal(missing, amount)
     raise Refused("temporarily_unavailable", "Please try again.", status=503, retry_after_seconds=1)
 
 
@@ -168,22 +168,40 @@ def _unchanged(scopes: Sequence[str]) -> str:
     return _UNCHANGED.format(scopes=", ".join(["%s"] * len(scopes)))
 
 
-def _refusal(missing: Sequence[tuple[Budget, str]]) -> Refused:
-    """What to tell: of several caps that are reached, the one that frees last."""
+def _refusal(missing: Sequence[tuple[Budget, str]], amount: int) -> Refused:
+    """What to tell: a cap that no waiting helps against, else of several that are reached the one that frees last."""
+    never = [one for one in missing if (value := cap(*one)) is not None and amount > value]
+    if never:
+        return _never(*never[0])
     budget, period = max(missing, key=lambda one: frees_at(one[0].time_zone, one[1]))
-    now, frees, daily = timezone.now(), frees_at(budget.time_zone, period), len(period) == 10
-    value = cap(budget, period) if budget.kind in _OWN else None
+    frees, span = frees_at(budget.time_zone, period), "today" if len(period) == 10 else "this month"
+    message = f"{_NAMES[budget.kind]} has reached its limit{_of(budget, period)} for {span}."
+    seconds = max(1, int((frees - timezone.now()).total_seconds()))
+    when = {"frees_at": frees.isoformat(), "retry_after_seconds": seconds}
+    return _refused(budget, period, f"{message} It frees at {frees:%Y-%m-%d %H:%M %Z}.", **when)
+
+
+def _never(budget: Budget, period: str) -> Refused:
+    """A cap of zero, or one that a single request exceeds: no time at which it frees would be true."""
+    span = "day" if len(period) == 10 else "month"
+    message = f"{_NAMES[budget.kind]} has a limit{_of(budget, period)} for a {span}, and this request alone is more."
+    return _refused(budget, period, message)
+
+
+def _of(budget: Budget, period: str) -> str:
+    value = _told(budget, period)
+    return "" if value is None else f" of {format_credits(value)} upstream credits"
+
+
+def _told(budget: Budget, period: str) -> int | None:
+    """The cap, where customers may know it."""
+    return cap(budget, period) if budget.kind in _OWN else None
+
+
+def _refused(budget: Budget, period: str, message: str, **when: Any) -> Refused:
+    daily, value = len(period) == 10, _told(budget, period)
     own = {} if value is None else {"cap": format_credits(value)}
-    of = "" if value is None else f" of {own['cap']} upstream credits"
-    span = "today" if daily else "this month"
-    message = f"{_NAMES[budget.kind]} has reached its limit{of} for {span}. It frees at {frees:%Y-%m-%d %H:%M %Z}."
-    data: dict[str, Any] = {
-        "limit": budget.kind,
-        "period": "day" if daily else "month",
-        **own,
-        "frees_at": frees.isoformat(),
-    }
-    data["retry_after_seconds"] = max(1, int((frees - now).total_seconds()))
+    data = {"limit": budget.kind, "period": "day" if daily else "month", **own, **when}
     return Refused("daily_cap_reached" if daily else "monthly_cap_reached", message, status=429, **data)
 
 

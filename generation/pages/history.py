@@ -12,10 +12,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
-from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import HttpResponseClientRefresh
 
+from accounts import given
 from accounts.errors import Refused
 from accounts.requests import SignedInRequest, wants_part
 from billing import preferences
@@ -93,10 +93,10 @@ def _older_than(rows: QuerySet[Generation], cursor: str) -> QuerySet[Generation]
     """What comes after the cursor's row, also where several were created at the same moment."""
     moment, _, key = cursor.partition("_")
     try:
-        at, pk = parse_datetime(moment), uuid.UUID(key)
+        at, pk = given.moment(moment), uuid.UUID(key)
     except ValueError:
         return rows
-    return rows.filter(Q(created_at__lt=at) | Q(created_at=at, pk__lt=pk)) if at and at.tzinfo else rows
+    return rows.filter(Q(created_at__lt=at) | Q(created_at=at, pk__lt=pk)) if at else rows
 
 
 def _tile(row: Generation, said: str) -> dict[str, Any]:

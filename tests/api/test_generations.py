@@ -158,12 +158,24 @@ def test_too_little_credit_says_what_is_needed_and_available(bob: User) -> None:
 
 def test_a_reached_cap_says_when_it_frees(api: APIClient) -> None:
     """R-UX2"""
-    Budget.objects.update_or_create(scope="platform", defaults={"daily_cap_millicredits": 3_999})
+    Budget.objects.update_or_create(scope="platform", defaults={"daily_cap_millicredits": 4_000})
+    assert post(api).status_code == 202
     response = post(api)
     problem = response.json()
     assert (response.status_code, problem["code"]) == (429, "daily_cap_reached")
     assert problem["frees_at"] > timezone.now().isoformat()
     assert int(response["Retry-After"]) == problem["retry_after_seconds"] > 0
+    assert Generation.objects.count() == 1
+    assert Wallet.objects.get(pk=User.objects.get(email="alice@example.com").pk).held == 5_000
+
+
+def test_a_request_above_the_whole_cap_is_not_told_to_wait(api: APIClient) -> None:
+    """R-UX2: there is no time at which the cap would allow it."""
+    Budget.objects.update_or_create(scope="platform", defaults={"daily_cap_millicredits": 3_999})
+    response = post(api)
+    problem = response.json()
+    assert (response.status_code, problem["code"]) == (429, "daily_cap_reached")
+    assert "frees" not in response.content.decode() and "Retry-After" not in response
     assert nothing_was_held()
     assert Wallet.objects.get(pk=User.objects.get(email="alice@example.com").pk).held == 0
 

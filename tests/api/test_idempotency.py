@@ -12,6 +12,7 @@ from billing.models import Wallet
 from generation.models import Generation
 from tests.api.test_generations import FOX, post
 from tests.conftest import api_for
+from tests.pages.conftest import browser_of
 
 KEY = {"Idempotency-Key": "order-7"}
 
@@ -44,6 +45,22 @@ def test_a_refused_request_leaves_its_key_free(api: APIClient, alice: User) -> N
 
 def test_a_key_that_is_too_long_is_refused(api: APIClient) -> None:
     assert post(api, FOX, **{"Idempotency-Key": "x" * 256}).json()["code"] == "idempotency_key_too_long"
+
+
+def test_a_key_that_cannot_be_kept_is_refused(api: APIClient) -> None:
+    for key in ("a\x00", "\x00", "\udcff"):
+        response = post(api, FOX, **{"Idempotency-Key": key})
+        assert (response.status_code, response.json()["code"]) == (400, "unusable_characters")
+    assert not Generation.objects.exists()
+
+
+def test_a_key_is_kept_apart_from_what_forms_are_sent_with(alice: User) -> None:
+    """R-API2: whatever it is called."""
+    made = post(api_for(alice), FOX, **{"Idempotency-Key": " form:abc"}).json()["id"]
+    form = {"prompt": "A red hare", "request_id": "abc"}
+    answers = [browser_of(alice).post("/models/google/nano-banana/", form) for _ in range(2)]
+    (asked,) = Generation.objects.exclude(pk=made)
+    assert [answer.headers["Location"] for answer in answers] == [f"/generations/{asked.pk}/"] * 2
 
 
 @pytest.mark.django_db(transaction=True)

@@ -27,9 +27,7 @@ def test_an_amount_that_is_none_is_refused(alice, amount):
     assert preferences.of(alice.pk).low_credit_millicredits is None
 
 
-@pytest.mark.parametrize(
-    "zone", ["Mars/Base", "../../etc/passwd", "europe/berlin", "posix/Europe/Berlin", "localtime", "\0"]
-)
+@pytest.mark.parametrize("zone", ["Mars/Base", "../../etc/passwd", "europe/berlin", "posix/Europe/Berlin", "localtime"])
 def test_a_time_zone_that_does_not_exist_is_refused(alice, zone):
     """R-TZ1"""
     assert browser_of(alice).post(PAGE, {"time_zone": zone}).status_code == 422

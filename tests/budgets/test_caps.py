@@ -116,8 +116,11 @@ def test_what_was_never_counted_is_not_corrected(db: None) -> None:
 
 def test_the_refusal_says_when_the_cap_frees(budget: Budget) -> None:
     """R-TZ1, R-UX2: midnight in the budget's own zone; one hour before it is an hour away."""
-    with time_machine.travel(datetime(2026, 11, 21, 22, 0, tzinfo=UTC)):
-        refused = refusal(USER, 101, datetime(2026, 11, 21, 22, 0, tzinfo=UTC))
+    at = datetime(2026, 11, 21, 22, 0, tzinfo=UTC)
+    with time_machine.travel(at):
+        budgets.reserve(USER, at, 100)
+        refused = refusal(USER, 1, at)
+    assert refused.message.endswith("It frees at 2026-11-22 00:00 CET.")
     assert refused.data["frees_at"] == "2026-11-22T00:00:00+01:00"
     assert refused.data["retry_after_seconds"] == pytest.approx(3600, abs=5)
 
@@ -126,8 +129,30 @@ def test_of_two_caps_the_one_that_frees_last_is_told(db: None) -> None:
     """R-UX2: whoever waits for it is not refused again."""
     make("user:7", daily=100, monthly=100)
     with time_machine.travel(NOON, tick=False):
-        refused = refusal(USER, 101)
+        budgets.reserve(USER, NOON, 100)
+        refused = refusal(USER, 1)
     assert (refused.code, refused.data["frees_at"]) == ("monthly_cap_reached", "2026-12-01T00:00:00+00:00")
+
+
+@pytest.mark.parametrize(("span", "caps"), [("day", {"daily": 0}), ("month", {"daily": 50, "monthly": 0})])
+def test_a_cap_of_zero_is_not_said_to_free(db: None, span: str, caps: dict[str, int]) -> None:
+    """R-UX2: no waiting helps, so no time is told."""
+    make("user:7", **caps)
+    refused = refusal(USER, 1)
+    assert refused.message == (
+        f"Your account has a limit of 0 upstream credits for a {span}, and this request alone is more."
+    )
+    assert refused.data == {"limit": "user", "period": span, "cap": "0"}
+
+
+def test_a_request_above_a_whole_cap_is_told_of_that_one(db: None) -> None:
+    """R-UX2: even where another cap is reached that does free."""
+    make("user:7", daily=1000, monthly=1000)
+    budgets.reserve(USER, NOON, 1000)
+    make("platform", daily=100)
+    refused = refusal([*USER, "platform"], 101)
+    assert refused.data == {"limit": "platform", "period": "day"}
+    assert refused.message == "The platform has a limit for a day, and this request alone is more."
 
 
 @pytest.mark.parametrize(

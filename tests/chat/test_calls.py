@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.simulator, pytest.mark.django_db(transaction=True)]
 
 
 def chats(kie: Simulator) -> list[dict[str, Any]]:
-    return kie._control("GET", "chats")
+    return kie.control("GET", "chats")
 
 
 @pytest.mark.parametrize("model", DIALECTS)

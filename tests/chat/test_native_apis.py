@@ -132,7 +132,7 @@ def test_responses_answer_openais_client(gpt: openai.OpenAI, alice: User, kie: S
     reply: Any = gpt.responses.create(model=GPT, input="hello fox", instructions="Be kind.")
     assert "**hello fox**" in reply.output_text
     assert reply.credits_charged == charged()
-    assert kie._control("GET", "chats")[0]["body"]["instructions"] == "Be kind."
+    assert kie.control("GET", "chats")[0]["body"]["instructions"] == "Be kind."
 
 
 def test_responses_stream_their_own_events(gpt: openai.OpenAI, alice: User) -> None:

@@ -117,7 +117,7 @@ def test_the_model_sees_a_picture(client: openai.OpenAI, alice: User, model: str
 def test_the_instructions_reach_the_model(client: openai.OpenAI, alice: User, kie: Simulator, model: str) -> None:
     messages: Any = [{"role": "developer", "content": "Speak like a pirate."}, *said("hello fox")]
     client.chat.completions.create(model=model, messages=messages)
-    (chat,) = kie._control("GET", "chats")
+    (chat,) = kie.control("GET", "chats")
     assert "Speak like a pirate." in json.dumps(chat["body"])
 
 

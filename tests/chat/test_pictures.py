@@ -42,7 +42,7 @@ def test_a_picture_at_an_address_is_fetched_by_us_and_sent_along(kie: Simulator,
     address = gateway.client().upload(io.BytesIO(content(120, 80)), "fox.png", "image/png")
     text = talking.run(shown(alice, model, look(address)))
     assert "120 × 80 pixels" in text
-    (chat,) = kie._control("GET", "chats")
+    (chat,) = kie.control("GET", "chats")
     assert address not in str(chat["body"])
 
 

@@ -47,11 +47,21 @@ def test_too_few_credits_says_what_is_needed_and_available(bob, text_of):
 
 
 def test_the_daily_limit_says_when_it_frees(browser, text_of):
-    Budget.objects.update_or_create(scope=Budget.PLATFORM, defaults={"daily_cap_millicredits": 1})
-    response = browser.post(f"/models/{BANANA}/", {"prompt": "A red fox"})
+    Budget.objects.update_or_create(scope=Budget.PLATFORM, defaults={"daily_cap_millicredits": 4_000})
+    browser.post(f"/models/{BANANA}/", {"prompt": "A red fox"})
+    response = browser.post(f"/models/{BANANA}/", {"prompt": "A red hare"})
     assert response.status_code == 429
     assert "It frees at" in text_of(response)
     assert "In your time zone that is" in text_of(response)
+    assert Generation.objects.count() == 1
+
+
+def test_a_request_above_the_whole_daily_limit_is_told_no_time(browser, text_of):
+    Budget.objects.update_or_create(scope=Budget.PLATFORM, defaults={"daily_cap_millicredits": 1})
+    response = browser.post(f"/models/{BANANA}/", {"prompt": "A red fox"})
+    assert response.status_code == 429
+    assert "The platform has a limit for a day, and this request alone is more." in text_of(response)
+    assert "In your time zone" not in text_of(response)
     assert nothing_was_requested()
 
 
