@@ -84,7 +84,9 @@ def test_what_was_spent_of_a_refunded_payment_is_owed(stripe: StripeSimulator, b
 def test_a_refund_that_fails_gives_the_credits_back(stripe: StripeSimulator, bob: User, olga: User) -> None:
     payment = buy(stripe, bob, card="4000000000005126")
     ask(payment, 500, olga)
-    assert wallet(bob) == {}
+    # The bank may have answered before our books asked.
+    refunded, failed_already = (PaymentRefund.State.DONE, {}), (PaymentRefund.State.FAILED, {"available": 1000})
+    assert (PaymentRefund.objects.get().state, wallet(bob)) in (refunded, failed_already)
 
     def failed() -> bool:
         return booking.sync(payment.pk).state == State.PAID
