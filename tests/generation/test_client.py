@@ -249,8 +249,8 @@ def test_the_limit_of_one_call_does_not_shorten_the_next(serve: Callable[[Script
     def script(connection: socket.socket, stop: threading.Event) -> None:
         while receive(connection):
             stop.wait(LIMIT_SECONDS * 0.6)
-            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
             next(turns)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
 
     server = serve(script)
     client = client_of(server.url)
