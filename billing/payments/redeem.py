@@ -58,6 +58,11 @@ def approve(batch: RedeemBatch, *, by: User) -> None:
         raise Refused("already_decided", "These codes wait for nobody. Look at them again.", status=409)
 
 
+def waiting() -> int:
+    """How many batches wait for a second person."""
+    return RedeemBatch.objects.filter(needs_approval=True, approved_by=None, revoked_at=None).count()
+
+
 def count_try(user: User) -> None:
     """Count an attempt before its code is looked at. Raises Refused("too_many_tries"); exact under concurrency.
 

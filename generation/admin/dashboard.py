@@ -20,6 +20,7 @@ from accounts.admin_buttons import ReadOnlyAdmin, Section
 from billing import adjustments, currency
 from billing.amounts import format_credits
 from billing.models import Adjustment, Budget, Incident, MoneyCheck, UpstreamBalance, Wallet
+from billing.payments import redeem
 from billing.upstream import account, breaker, budgets
 from generation.admin import balance_chart, bar_chart, gauges
 from generation.oversight import dashboard, health
@@ -197,9 +198,11 @@ def _waiting() -> Iterator[Figure]:
     number = sum(alerts.values())
     note = ", ".join(f"{count} {severity}" for severity, count in sorted(alerts.items()))
     yield Figure("Open alerts", str(number), note=note, **rows("billing.alert", acknowledged="no"), wrong=number > 0)
-    asked = adjustments.waiting()
+    asked, codes = adjustments.waiting(), redeem.waiting()
     link = rows("billing.adjustment", state__exact=Adjustment.State.PENDING.value)
     yield Figure("Wait for a second person", str(asked), "adjustments", **link)
+    if codes:
+        yield Figure("Wait for a second person", str(codes), "batches of codes", **rows("billing.redeembatch"))
     going = Incident.objects.exclude(state=Incident.State.DONE).count()
     yield Figure("Incident refunds under way", str(going), **rows("billing.incident"))
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 import billing.verify
 from billing import adjustments, alerts
 from billing.models import Alert, Budget, Entry, Incident, MoneyCheck, UpstreamBalance, Wallet
+from billing.payments import redeem
 from billing.upstream import breaker, budgets
 from billing.verify import Check
 from generation.models import Generation
@@ -92,6 +93,7 @@ def gauges() -> Iterator[Gauge]:
     yield from _upstream()
     yield Gauge("alerts_open", "Alerts that nobody has acknowledged.", [({}, alerts.unacknowledged())])
     yield Gauge("adjustments_waiting", "Adjustments that wait for a second person.", [({}, adjustments.waiting())])
+    yield Gauge("codes_waiting", "Batches of redeem codes that wait for a second person.", [({}, redeem.waiting())])
     incidents = Incident.objects.exclude(state=Incident.State.DONE).count()
     yield Gauge("incidents_open", "Incident refunds that are not done.", [({}, incidents)])
 

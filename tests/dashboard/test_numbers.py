@@ -17,7 +17,8 @@ from django.utils import timezone
 
 from accounts.models import User
 from billing import ledger
-from billing.models import Entry, Wallet
+from billing.models import Entry, RedeemBatch, Wallet
+from billing.payments import redeem
 from billing.upstream import account
 from generation import lifecycle
 from generation.models import Generation
@@ -208,3 +209,15 @@ def test_only_who_may_see_money_sees_it(client: Client, alice: User) -> None:
     assert reverse("money") in client.get(reverse("admin:index")).content.decode()
     client.force_login(alice)
     assert client.get(reverse("money")).status_code == 302
+
+
+def test_codes_that_wait_for_a_second_person_are_shown(office: Client, olga: User) -> None:
+    """R-AD1"""
+
+    def waiting() -> list[str]:
+        shown = office.get(reverse("money")).context["standing"]
+        return [figure.unit for figure in shown if figure.name == "Wait for a second person"]
+
+    assert waiting() == ["adjustments"]
+    redeem.issue(RedeemBatch(note="Fair", credits_millicredits=1_000, uses_per_code=None, author=olga), 1)
+    assert waiting() == ["adjustments", "batches of codes"]

@@ -213,7 +213,7 @@ def test_codes_above_the_limit_wait_for_a_second_person(
     """R-AD1: what counts is credits × codes × uses; without a limit of uses it is above any."""
     code = issue(olga, count, **about)[0]
     batch = RedeemBatch.objects.get()
-    assert batch.waits == waits
+    assert batch.waits == waits and redeem.waiting() == waits
     if waits:
         assert refusal(bob, code) == "code_waits" and wallet(bob) == {}
         assert Alert.objects.get(subject=f"redeem-batch:{batch.pk}").url == admin_url(batch)
