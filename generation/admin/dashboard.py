@@ -202,7 +202,8 @@ def _waiting() -> Iterator[Figure]:
     link = rows("billing.adjustment", state__exact=Adjustment.State.PENDING.value)
     yield Figure("Wait for a second person", str(asked), "adjustments", **link)
     if codes:
-        yield Figure("Wait for a second person", str(codes), "batches of codes", **rows("billing.redeembatch"))
+        unit = "batch of codes" if codes == 1 else "batches of codes"
+        yield Figure("Wait for a second person", str(codes), unit, **rows("billing.redeembatch"))
     going = Incident.objects.exclude(state=Incident.State.DONE).count()
     yield Figure("Incident refunds under way", str(going), **rows("billing.incident"))
 

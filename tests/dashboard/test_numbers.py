@@ -220,4 +220,4 @@ def test_codes_that_wait_for_a_second_person_are_shown(office: Client, olga: Use
 
     assert waiting() == ["adjustments"]
     redeem.issue(RedeemBatch(note="Fair", credits_millicredits=1_000, uses_per_code=None, author=olga), 1)
-    assert waiting() == ["adjustments", "batches of codes"]
+    assert waiting() == ["adjustments", "batch of codes"]
