@@ -15,7 +15,6 @@ _PLAIN: dict[str, str] = {
     Kind.FREEZE: "Frozen while a payment is disputed:",
     Kind.UNFREEZE: "No longer frozen:",
     Kind.REVERSAL: "Payment taken back",
-    Kind.REPAY: "Paid what was owed",
 }
 
 
@@ -41,7 +40,9 @@ def of(entry: Entry) -> Words:
         return Words("Refund for ", True)
     if entry.owed and entry.kind == Kind.TOP_UP:
         return Words(f"Top-up; {credits['owed']} of it paid what was owed")
-    if entry.owed and entry.kind == Kind.REVERSAL:
+    if entry.kind == Kind.REPAY:
+        return Words(f"{credits['owed']} that had come back paid what was owed")
+    if entry.owed:
         return Words(f"Payment taken back; {credits['owed']} of it is owed")
     held = f" {credits['held']}" if entry.held else ""
     return Words(f"{_PLAIN[entry.kind]}{held}")

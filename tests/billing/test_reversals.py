@@ -11,6 +11,7 @@ from accounts.errors import Refused
 from accounts.models import User
 from billing import ledger
 from billing.models import Entry, Lot
+from billing.statements import wording
 from tests.billing.test_concurrency import all_at_once
 from tests.billing.test_ledger import buckets
 
@@ -75,6 +76,11 @@ def test_what_comes_back_pays_what_is_owed(bob: User) -> None:
     assert buckets(bob) == {"spent": 30, "owed": 30}
     ledger.refund("job", 20, note="sorry", author=None)
     assert buckets(bob) == {"spent": 10, "owed": 10}
+    paid = Entry.objects.filter(kind="repay").order_by("id")
+    assert [wording.of(entry).before for entry in paid] == [
+        "0.07 that had come back paid what was owed",
+        "0.02 that had come back paid what was owed",
+    ]
     assert ledger.receipts(["job"])["job"] == ledger.Receipt(held=100, charged=30, returned=70, refunded=20)
     assert not Lot.objects.filter(remaining__gt=0).exists()
 
