@@ -22,20 +22,18 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 import common
 import httpx
+import soak_books
 from django.conf import settings
-from django.core.management import call_command
 from django.db import InterfaceError, OperationalError, connections
-from django.db.models import Count, Sum
+from django.db.models import Count
 
 from accounts.errors import Refused
 from accounts.models import ApiKey, User
 from billing import ledger
-from billing.amounts import MILLI
-from billing.models import Budget, Payment, Wallet
+from billing.models import Budget, Payment
 from billing.payments import checkout, refunds, stripe_client
 from billing.upstream import breaker
 from generation.models import Generation
@@ -46,7 +44,6 @@ from tests.stripe_simulator_process import StripeSimulator
 
 State = Generation.State
 MODEL = "google/nano-banana"
-CHAT_MODEL = "gemini-3-flash"
 # What a prompt may ask of the simulator, and how often: most generations simply succeed.
 FAULTS = {
     "": 60,
@@ -81,8 +78,6 @@ CHAT_FAULTS = {
     **dict.fromkeys(["no-cost", "no-usage", "no-content", "usage-only", "bad-chunk", "own-prompt", "500", "html"], 1),
     **dict.fromkeys(["cut", "cut-after-usage", "error-midway", "hang", "drop", LEAVES], 1),
 }
-# What KIE debits for these, or when a reply does not reach its end, it tells nobody: an estimate is booked.
-UNTOLD = {"no-cost", "error-midway"}
 KIE_HMAC_KEY = "only-for-the-soak"
 # These make the platform wait for KIE, so they come now and then and not with every tenth request.
 BUSY = ["429", "433", "455", "error-429"]
@@ -214,7 +209,7 @@ class Soak:
         """One reply, streamed; 402 when the customer must buy credits first, else whatever came."""
         (fault,) = self.random.choices(list(CHAT_FAULTS), list(CHAT_FAULTS.values()))
         content = self._prompt("tokens=200" if fault == LEAVES else fault)
-        body = {"model": CHAT_MODEL, "messages": [{"role": "user", "content": content}], "stream": True}
+        body = {"model": soak_books.CHAT_MODEL, "messages": [{"role": "user", "content": content}], "stream": True}
         with http.stream("POST", f"{self.platform.streams_url}/v1/chat/completions", json=body) as response:
             self._answered(response.status_code, accepted=response.is_success)
             for _ in response.iter_lines():
@@ -301,73 +296,21 @@ def restart_postgres() -> None:
     subprocess.run([*control, "-l", log, "-o", options], stdout=subprocess.DEVNULL, cwd="/", check=True, **owner)
 
 
-def open_work() -> int:
-    """What is not over yet: generations, and tasks that KIE still works on for nobody."""
-    return Generation.objects.exclude(state__in=Generation.TERMINAL).count()
-
-
 def settle_down(kie: Simulator, stripe: StripeSimulator) -> None:
     """Wait until nothing is on its way any more."""
     deadline = time.monotonic() + QUIET_SECONDS
     while time.monotonic() < deadline:
         with patient():
             running = sum(count for state, count in kie.state()["tasks"].items() if state in ("waiting", "running"))
-            if not open_work() and stripe.idle() and not Payment.objects.filter(state=Payment.State.PENDING).exists():
+            if (
+                not soak_books.open_work()
+                and stripe.idle()
+                and not Payment.objects.filter(state=Payment.State.PENDING).exists()
+            ):
                 print(f"quiet; {running} tasks run at KIE for nobody")
                 return
         time.sleep(2)
     print("something is still open after the time to settle down")
-
-
-def faults_found(kie: Simulator, stripe: StripeSimulator) -> list[str]:
-    """What does not add up."""
-    found = []
-    try:
-        call_command("verify_money", "--no-files")
-    except SystemExit:
-        found.append("verify_money found violations")
-    if open_work():
-        found.append(f"{open_work()} generations are open")
-    if held := Wallet.objects.aggregate(held=Sum("held"))["held"]:
-        found.append(f"{held} millicredits are still held")
-    return found + list(_cost(kie)) + list(_paid(stripe))
-
-
-def _cost(kie: Simulator) -> Iterator[str]:
-    """KIE's debits against the booked cost: where KIE never told one, the estimate is what it took.
-
-    A chat whose cost KIE did not tell is estimated by its tokens or its length; those are compared apart.
-    """
-    state = kie.state()
-    debited = round((state["debited"] - state["returned"]) * MILLI)
-    chats = [chat for chat in kie.chats(1_000_000) if not _told(chat)]
-    silent = round(sum(chat["debited"] or 0 for chat in chats) * MILLI)
-    known = Generation.objects.filter(cost_millicredits__isnull=False)
-    guessed = known.filter(model=CHAT_MODEL, cost_source=Generation.CostSource.ESTIMATED)
-    booked, estimated = (rows.aggregate(sum=Sum("cost_millicredits", default=0))["sum"] for rows in (known, guessed))
-    untold = Generation.objects.filter(cost_millicredits=None).exclude(kie_task_id=None)
-    expected = untold.aggregate(sum=Sum("cost_estimate_millicredits", default=0))["sum"]
-    print(f"KIE debited {debited}; booked {booked}, and {expected} estimated for {untold.count()} without an answer")
-    print(f"of these {silent} for {len(chats)} chats whose cost it told nobody; {estimated} estimated for them")
-    if debited - silent != booked - estimated + expected:
-        yield f"KIE debited {debited - silent} millicredits, {booked - estimated + expected} are booked"
-
-
-def _told(chat: dict[str, Any]) -> bool:
-    """Whether KIE said what a chat cost: at its end, if it came to it."""
-    whole = chat["state"] == "done" or "cut-after-usage" in chat["faults"]
-    return whole and not UNTOLD.intersection(chat["faults"])
-
-
-def _paid(stripe: StripeSimulator) -> Iterator[str]:
-    """What Stripe moved against our payments, and those against the ledger (R-INV7 is part of verify_money)."""
-    told = stripe.totals().get(settings.CURRENCY.lower(), {})
-    names = {"paid": "paid_minor", "refunded": "refunded_minor", "disputes_lost": "lost_minor"}
-    ours = Payment.objects.aggregate(**{name: Sum(column, default=0) for name, column in names.items()})
-    print(f"Stripe: {told}; ours: {ours}")
-    for name, amount in ours.items():
-        if told.get(name, 0) != amount:
-            yield f"Stripe says {name} {told.get(name, 0)}, we say {amount}"
 
 
 def run(wanted: int, users: int) -> int:
@@ -411,7 +354,7 @@ def run(wanted: int, users: int) -> int:
         print(f"chats: {dict(soak.chats)}; payments: {dict(soak.payments)}")
         print(f"trouble on the way: {dict(TROUBLE.most_common(8))}")
         settle_down(kie, stripe)
-        found = faults_found(kie, stripe)
+        found = soak_books.faults(kie, stripe)
         for line in found:
             print(line)
         return 1 if found else 0
